@@ -1,0 +1,250 @@
+"""The configuration: `config/segmentation.yaml`, the segment maps beside it, and a run's params.
+
+All three are validated on load; an error names the file and the key.
+"""
+
+import hashlib
+import json
+import os
+import re
+from datetime import date, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from include.errors import Refused
+
+PROJECT = Path(__file__).resolve().parent.parent
+CODES = ["".join(scores) for scores in product("12345", repeat=3)]
+
+Cancellations = Literal["net", "drop"]
+Duplicates = Literal["keep", "drop"]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Share = Annotated[float, Field(ge=0, le=1)]
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(Strict):
+    """The name of each of our columns in the header of the landed files."""
+
+    invoice_no: str
+    stock_code: str
+    description: str
+    quantity: str
+    invoice_date: str
+    unit_price: str
+    customer_id: str
+    country: str
+
+
+class Landing(Strict):
+    columns: Columns
+    date_formats: list[str] = Field(min_length=1)
+
+
+class MaxRejectShare(Strict):
+    missing_customer: Share
+    other: Share
+
+    def of(self, reason: str) -> float:
+        return self.missing_customer if reason == "missing_customer" else self.other
+
+
+class Segmentation(Strict):
+    """segmentation.yaml, with a run's params already applied."""
+
+    time_zone: str
+    lookback_days: Days | None
+    compare_days: Days
+    cancellations: Cancellations
+    duplicates: Duplicates
+    excluded_stock_codes: list[str]
+    segment_map: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    max_reject_share: MaxRejectShare
+    landing: Landing
+
+    @field_validator("time_zone")
+    @classmethod
+    def known_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {name!r}, expected a name like Europe/London") from None
+        return name
+
+    @property
+    def ingest_rules(self) -> str:
+        """What decides how a landed file is read, as a short hash: the key of its cached lines."""
+        return short_hash(self.landing.model_dump(mode="json") | {"time_zone": self.time_zone})
+
+    @property
+    def clean_rules(self) -> str:
+        """What decides which lines are kept, as a short hash: the key of cached cleaned lines."""
+        return short_hash([self.ingest_rules, self.duplicates, sorted(self.excluded_codes)])
+
+    @property
+    def excluded_codes(self) -> set[str]:
+        return {code.strip().upper() for code in self.excluded_stock_codes}
+
+
+class Params(Strict):
+    """What a run may set for itself; None means as configured."""
+
+    as_of: date | None = None
+    lookback_days: Days | None = None
+    cancellations: Cancellations | None = None
+    duplicates: Duplicates | None = None
+    segment_map: str | None = None
+    export_cleaned_data: bool = False
+
+    def overrides(self, configured: Segmentation) -> dict[str, Any]:
+        """The params that change the result: those that differ from the configured settings."""
+        settings = {"cancellations", "duplicates", "lookback_days", "segment_map"}
+        given = self.model_dump(include=settings, exclude_none=True)
+        return {key: value for key, value in given.items() if value != getattr(configured, key)}
+
+
+class Segment(Strict):
+    name: str = Field(min_length=1)
+    description: str
+    codes: list[str] = Field(min_length=1)
+
+
+class SegmentMap(Strict):
+    """Segments in their order of rank; every code from 111 to 555 belongs to exactly one."""
+
+    segments: list[Segment] = Field(min_length=1)
+
+    @property
+    def names(self) -> list[str]:
+        return [segment.name for segment in self.segments]
+
+    @property
+    def by_code(self) -> dict[str, str]:
+        return {code: s.name for s in self.segments for p in s.codes for code in matching(p)}
+
+
+class RunConfig(Strict):
+    """All that decides a run's result beside the landed files and the as-of date."""
+
+    settings: Segmentation
+    segment_map: SegmentMap
+    overrides: dict[str, Any]
+
+    @property
+    def variant(self) -> str | None:
+        """The label of a run whose params change the result, such as `segment_map=rf10`."""
+        return ",".join(f"{key}={value}" for key, value in sorted(self.overrides.items())) or None
+
+    @property
+    def hash(self) -> str:
+        return short_hash(self.model_dump(mode="json"))
+
+
+def config_folder() -> Path:
+    return Path(os.environ.get("RFM_CONFIG", PROJECT / "include" / "config"))
+
+
+def load_config(folder: Path, params: Params) -> RunConfig:
+    """The validated configuration of `folder` with the run's params on top."""
+    file = folder / "segmentation.yaml"
+    configured = validated(Segmentation, read_yaml(file), str(file))
+    overrides = params.overrides(configured)
+    settings = validated(Segmentation, configured.model_dump() | overrides, "params")
+    segment_map = load_segment_map(folder / "segment_maps", settings.segment_map)
+    return RunConfig(settings=settings, segment_map=segment_map, overrides=overrides)
+
+
+def load_params(text: str) -> Params:
+    """A run's params from JSON text.
+
+    Raises Refused, naming the key, when one is unknown or out of its limits.
+    """
+    try:
+        given = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise Refused(f"params are not valid JSON ({error}): {text}") from None
+    return validated(Params, given, "params")
+
+
+def load_segment_map(folder: Path, name: str) -> SegmentMap:
+    file = folder / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise Refused(f"segment_map: unknown map {name!r}; {folder} has {known or 'none'}")
+    segment_map = validated(SegmentMap, read_yaml(file), str(file))
+    if problems := map_problems(segment_map):
+        raise Refused(f"{file}: segment_map {name!r}: {'; '.join(problems)}")
+    return segment_map
+
+
+def map_problems(segment_map: SegmentMap) -> list[str]:
+    """What keeps a map from covering each of the 125 codes exactly once, in words."""
+    owners: dict[str, list[str]] = {code: [] for code in CODES}
+    problems = []
+    for segment in segment_map.segments:
+        for pattern in segment.codes:
+            codes = matching(pattern)
+            if not codes:
+                problems.append(f"{segment.name}: {pattern!r} matches none of the codes 111 to 555")
+            for code in codes:
+                owners[code].append(segment.name)
+    if missing := [code for code, names in owners.items() if not names]:
+        problems.append(f"codes missing: {' '.join(missing)}")
+    if doubled := {code: names for code, names in owners.items() if len(names) > 1}:
+        listed = (f"{code} ({', '.join(names)})" for code, names in doubled.items())
+        problems.append(f"codes doubled: {', '.join(listed)}")
+    if len(set(segment_map.names)) < len(segment_map.names):
+        problems.append("two segments have the same name")
+    return problems
+
+
+def matching(pattern: str) -> list[str]:
+    """The codes a pattern stands for: `5[45].` is 541 to 555."""
+    if not re.fullmatch(r"(?:[1-5.]|\[[1-5]+\]){3}", pattern):
+        return []
+    return [code for code in CODES if re.fullmatch(pattern, code)]
+
+
+def as_of_date(text: str) -> date:
+    """An as-of date as YYYY-MM-DD. Raises Refused for anything else and for days still to come."""
+    try:
+        as_of = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a calendar date
+    except ValueError:
+        raise Refused(f"as_of: {text!r} is not a date; write it as 2011-12-10") from None
+    if as_of > date.today() + timedelta(days=2):  # noqa: DTZ011 - wide enough for every zone
+        raise Refused(f"as_of: {as_of} lies in the future; its days have not been sold yet")
+    return as_of
+
+
+def validated(model: type[M], values: Any, source: str) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = []
+        for problem in error.errors():
+            key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
+            value = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
+            found.append(f"{key}: {problem['msg']}{value}")
+        raise Refused(f"{source}: {'; '.join(found)}") from None
+
+
+def read_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refused(f"{file}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def short_hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

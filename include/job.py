@@ -1,0 +1,176 @@
+"""What the five jobs have in common: arguments, Spark session, record of the run, clear errors."""
+
+import argparse
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from include.config import (
+
+    RunConfig,
+    as_of_date,
+    config_folder,
+    load_config,
+    load_params,
+)
+from include.errors import Refused
+from include.lake import Lake, View, batches
+
+log = logging.getLogger("rfm")
+
+EXIT_REFUSED = 2
+ERROR_MARK = "rfm error: "  # the operator looks for the last line that starts so
+
+# What decides results, whatever cluster the job runs on; size and place come from the connection.
+SEMANTICS = {
+    "spark.sql.session.timeZone": "UTC",  # wall-clock times pass as they are
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.sql.maxConcurrentOutputFileWriters": "8",  # kept and rejected lines in one pass, unsorted
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@dataclass
+class Run:
+    """One attempt of one job: what it reads with, where it writes, what it will be known by."""
+
+    task: str
+    as_of: date
+    lake: Lake
+    config: RunConfig
+    export_cleaned_data: bool
+    dag_run: str
+    spark: SparkSession
+    attempt: Path
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def record(self, rows_in: int, rows_out: int, rejects: dict[str, int], **more: Any) -> dict[str, Any]:
+        """What the run's record says of this stage; logged as a table as well."""
+        reconcile(self.task, rows_in, rows_out, rejects)
+        for name, count in [("rows in", rows_in), *rejects.items(), ("rows out", rows_out)]:
+            log.info("%s  %-32s %14s", self.task, name, f"{count:,}")
+        return {
+            "rows_in": rows_in,
+            "rows_out": rows_out,
+            "rejects": rejects,
+            "seconds": round((datetime.now(UTC) - self.started).total_seconds(), 1),
+            "started": self.started.isoformat(timespec="seconds"),
+            "dag_run": self.dag_run,
+            "application_id": self.spark.sparkContext.applicationId,
+            **more,
+        }
+
+    def read_batches(self, stage: Path, view: View, schema: StructType, outcome: str | None = None) -> DataFrame:
+        """The lines that a view counts: of each batch those of the files still landed there."""
+        folders = sorted(str(stage / batch) for batch in batches(view))
+        if not folders:
+            return self.spark.createDataFrame([], schema)
+        lines = self.spark.read.schema(schema).option("basePath", str(stage))
+        table = lines.parquet(*folders).select(*schema.names, "batch")
+        live = F.lit(True)
+        for batch in batches(view):
+            name = batch.removeprefix("batch=")
+            files = [file for file, entry in view["files"].items() if entry.get("batch") == name]
+            if len(files) < view["sizes"][name]:  # some have been deleted or replaced since
+                live = live & ((F.col("batch") != name) | F.col("file").isin(files))
+        table = table.where(live).drop("batch")
+        return table.where(F.col("outcome") == outcome) if outcome else table
+
+
+def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -> None:
+    """Raises Refused unless rows in = rows out + rejects."""
+    if rows_in != rows_out + sum(rejects.values()):
+        raise Refused(f"{task}: {rows_in} rows in, but {rows_out} out and rejects {rejects}: not equal")
+
+
+def counts_by_file(lines: DataFrame) -> dict[str, dict[str, int]]:
+    """Lines per file and reason, where the reason of kept lines is `kept`."""
+    counts: dict[str, dict[str, int]] = {}
+    reason = F.coalesce("reason", F.lit("kept")).alias("reason")
+    for row in lines.groupBy("file", reason).count().collect():  # a few rows per landed file
+        counts.setdefault(row["file"], {})[row["reason"]] = row["count"]
+    return counts
+
+
+@contextmanager
+def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]:
+    """The surroundings of a job's main: from the arguments to the last line of its log.
+
+    A Refused ends it with its message and exit code 2, anything else with a traceback, one
+    closing line and exit code 1.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    for noisy in ("py4j", "py4j.clientserver", "pyspark"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        args = parse_args(doc, argv)
+        params = load_params(args.params)
+        config = load_config(args.config, params)
+        as_of = as_of_date(args.as_of or str(params.as_of))
+        lake = Lake(args.lake.resolve())
+        with lake.alive(), lake.attempt(task) as attempt:
+            started = time.monotonic()
+            spark = spark_session(task, as_of)
+            log.info("%s  as of %s, %s", task, as_of, config.variant or "as configured")
+            run = Run(
+                task=task,
+                as_of=as_of,
+                lake=lake,
+                config=config,
+                export_cleaned_data=params.export_cleaned_data,
+                dag_run=args.dag_run,
+                spark=spark,
+                attempt=attempt,
+            )
+            yield run
+            spark.stop()
+            log.info("%s  done in %.1f s", task, time.monotonic() - started)
+    except Refused as error:
+        print(f"{ERROR_MARK}{task}: {error}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_REFUSED)
+    except Exception as error:
+        traceback.print_exc()
+        first_line = str(error).strip().split("\n")[0]
+        print(f"{ERROR_MARK}{task}: {type(error).__name__}: {first_line}", file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=True
+    )
+    parser.add_argument("--as-of", help="the date of the snapshot, exclusive: 2011-12-10")
+    parser.add_argument("--lake", type=Path, default=os.environ.get("RFM_LAKE"), help="default: $RFM_LAKE")
+    parser.add_argument("--config", type=Path, default=config_folder(), help="folder of segmentation.yaml")
+    parser.add_argument("--params", default="{}", help='overrides as JSON: {"segment_map": "rf10"}')
+    parser.add_argument("--dag-run", default="by hand", help="the Airflow run, for the record")
+    args = parser.parse_args(argv)
+    if args.lake is None:
+        parser.error("no lake: give --lake FOLDER or set RFM_LAKE")
+    if args.as_of is None and '"as_of"' not in args.params:
+        parser.error("no as-of date: give --as-of YYYY-MM-DD")
+    args.lake = Path(args.lake)
+    return args
+
+
+def spark_session(task: str, as_of: date) -> SparkSession:
+    builder = SparkSession.builder.appName(f"rfm {task} {as_of}")
+    for key, value in SEMANTICS.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    return spark

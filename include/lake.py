@@ -1,0 +1,224 @@
+"""The lake: its paths, and the three ways a stage makes its result visible.
+
+    landing/                                       CSV drops, ours to read only
+    ingested/rules=R/batch=B/outcome=kept|rejected lines of the files converted together
+    cleaned/rules=R/batch=B/outcome=kept|rejected  the same after the business rules
+    orders/rules=R/batch=B                         one row per file, customer, invoice and date
+    rfm/as_of=D, segments/as_of=D                  links to the version that counts
+    published/as_of=D, published/latest            the same, for readers outside
+    .../variants/<label>/as_of=D                   runs whose params change the result
+    .attempts/                                     what is being written right now
+
+- A **batch** is renamed into place whole and never changes. It counts once a **view** names it.
+- A **view** (`view.json` beside the batches) says which batch holds each landed file. It is
+  replaced in one rename, and never by a run that listed the landing folder earlier.
+- A **link** (`as_of=D`) points to one immutable version and is swapped in one rename, under the
+  same rule: what was made from an older listing never replaces what was made from a newer one.
+
+Jobs hold a shared lock while they live; what nothing points to is swept only by a job that gets
+the lock for itself, so never under a living reader or writer, whatever the clock says.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from include.errors import Refused
+
+RECORD = "run.json"  # in each version: what made it, from which listing, with which counts
+SUPERSEDED_FOR_SECONDS = 3600  # how long a replaced snapshot stays, for readers still in it
+
+View = dict[str, Any]
+NOTHING: View = {"listing": 0, "files": {}, "sizes": {}, "stages": {}}
+
+
+@dataclass(frozen=True)
+class Lake:
+    root: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    def ingested(self, rules: str) -> Path:
+        return self.root / "ingested" / f"rules={rules}"
+
+    def cleaned(self, rules: str) -> Path:
+        return self.root / "cleaned" / f"rules={rules}"
+
+    def orders(self, rules: str) -> Path:
+        return self.root / "orders" / f"rules={rules}"
+
+    def rfm(self, as_of: date, variant: str | None = None) -> Path:
+        return dated(self.root / "rfm", as_of, variant)
+
+    def segments(self, as_of: date, variant: str | None = None) -> Path:
+        return dated(self.root / "segments", as_of, variant)
+
+    def published(self, as_of: date, variant: str | None = None) -> Path:
+        return dated(self.root / "published", as_of, variant)
+
+    @property
+    def latest(self) -> Path:
+        return self.root / "published" / "latest"
+
+    # -- places of one attempt ------------------------------------------------------------------
+
+    @contextmanager
+    def attempt(self, task: str) -> Iterator[Path]:
+        """A folder of this attempt's own, gone afterwards; commits move their result out of it."""
+        folder = self.root / ".attempts" / f"{task}-{uuid.uuid4().hex[:12]}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # -- commits --------------------------------------------------------------------------------
+
+    def commit_batch(self, written: Path, stage: Path) -> str:
+        """Move what an attempt wrote to a new batch of the stage; returns the batch's id."""
+        batch = uuid.uuid4().hex[:12]
+        stage.mkdir(parents=True, exist_ok=True)
+        written.rename(stage / f"batch={batch}")
+        return batch
+
+    def next_listing(self) -> int:
+        """A number for a listing of the landing folder; a later listing has a higher one."""
+        with self.locked("listing"):
+            file = self.root / ".listing"
+            number = max(int(file.read_text()) if file.exists() else 0, self.highest_listing()) + 1
+            replace_text(file, str(number))
+            return number
+
+    def highest_listing(self) -> int:
+        views = self.root.glob("ingested/*/view.json")
+        return max((json.loads(view.read_text())["listing"] for view in views), default=0)
+
+    def commit_view(self, stage: Path, view: View) -> View:
+        """Make the view the stage's current one unless a later listing's is; returns the current."""
+        with self.locked("view"):
+            current = read_view(stage)
+            if current and current["listing"] > view["listing"]:
+                return current
+            stage.mkdir(parents=True, exist_ok=True)
+            replace_text(stage / "view.json", json.dumps(view))
+            return view
+
+    def commit_version(self, written: Path, link: Path, record: dict[str, Any]) -> Path | None:
+        """Make what an attempt wrote the version that `link` points to.
+
+        The record needs the `listing` it was made from. Returns the version's folder, or None
+        where the link already holds the result of a later listing, which then stays.
+        """
+        (written / RECORD).write_text(json.dumps(record, indent=1))
+        versions = link.parent / ".versions"
+        with self.locked("link"):
+            if link.exists() and read_record(link)["listing"] > record["listing"]:
+                return None
+            versions.mkdir(parents=True, exist_ok=True)
+            version = versions / f"{link.name}.{uuid.uuid4().hex[:12]}"
+            written.rename(version)
+            swap_link(link, version)
+            return version
+
+    def point_latest(self) -> None:
+        """Point `published/latest` to the newest as-of date."""
+        with self.locked("link"):
+            newest = max(self.latest.parent.glob("as_of=*"), key=lambda link: link.name)
+            swap_link(self.latest, newest)
+
+    @contextmanager
+    def locked(self, what: str) -> Iterator[None]:
+        with (self.root / f".{what}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # -- life and left-overs --------------------------------------------------------------------
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Held by every job while it runs: nothing is swept meanwhile. Left-overs go at the end."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".alive.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            try:
+                yield
+            finally:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return  # another job is at work: the last one sweeps
+                self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what nothing points to: attempts, batches in no view, versions without a link."""
+        shutil.rmtree(self.root / ".attempts", ignore_errors=True)
+        for stage in [*self.root.glob("ingested/*"), *self.root.glob("cleaned/*")]:
+            named = batches(read_view(stage) or NOTHING)
+            remove_all(b for b in stage.glob("batch=*") if b.name not in named)
+        for stage in self.root.glob("orders/*"):
+            named = batches(read_view(self.cleaned(stage.name.removeprefix("rules="))) or NOTHING)
+            remove_all(b for b in stage.glob("batch=*") if b.name not in named)
+        for version in self.root.glob("*/**/.versions/*"):
+            link = version.parent.parent / version.name.rsplit(".", 1)[0]
+            if link.resolve() != version.resolve() and older_than(version, SUPERSEDED_FOR_SECONDS):
+                remove_all([version])
+
+
+def dated(folder: Path, as_of: date, variant: str | None) -> Path:
+    return (folder / "variants" / variant if variant else folder) / f"as_of={as_of.isoformat()}"
+
+
+def read_view(stage: Path) -> View | None:
+    try:
+        view: View = json.loads((stage / "view.json").read_text())
+    except FileNotFoundError:
+        return None
+    return view
+
+
+def batches(view: View) -> set[str]:
+    """The folder names of the batches that a view refers to."""
+    return {f"batch={file['batch']}" for file in view["files"].values() if file.get("batch")}
+
+
+def read_record(version: Path) -> dict[str, Any]:
+    """What made a version and with which counts; Refused when there is none yet."""
+    try:
+        record: dict[str, Any] = json.loads((version / RECORD).read_text())
+    except FileNotFoundError:
+        raise Refused(f"{version}: not there yet; run the task before this one first") from None
+    return record
+
+
+def swap_link(link: Path, target: Path) -> None:
+    """Point link to target in one step; relative, so that the lake can be mounted anywhere."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.parent / f".{link.name}.{uuid.uuid4().hex[:12]}"
+    fresh.symlink_to(os.path.relpath(target, link.parent))
+    fresh.replace(link)
+
+
+def replace_text(file: Path, text: str) -> None:
+    fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}")
+    fresh.write_text(text)
+    fresh.replace(file)
+
+
+def older_than(path: Path, seconds: float) -> bool:
+    return time.time() - path.lstat().st_mtime > seconds
+
+
+def remove_all(folders: Any) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,135 @@
+"""The tables that pass between the jobs: column names and types, each written once.
+
+Money is decimal: a unit price has up to four decimals, an amount is exact, what is reported of a
+customer is in pence. Times are wall-clock times in the pipeline's time zone, without an offset.
+"""
+
+from pyspark.sql.types import (
+    DateType,
+    DecimalType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+)
+
+PRICE = DecimalType(18, 4)
+AMOUNT = DecimalType(38, 4)
+PENCE = DecimalType(18, 2)
+
+
+def table(**columns: object) -> StructType:
+    return StructType([StructField(name, kind) for name, kind in columns.items()])  # type: ignore[arg-type]
+
+
+LANDED_COLUMNS = [
+    "invoice_no",
+    "stock_code",
+    "description",
+    "quantity",
+    "invoice_date",
+    "unit_price",
+    "customer_id",
+    "country",
+]
+
+# Where a line came from: the landed file, the number of its line there, and its text.
+ORIGIN = {"file": StringType(), "line": LongType(), "raw": StringType()}
+
+INGESTED = table(
+    **ORIGIN,
+    invoice_no=StringType(),
+    stock_code=StringType(),
+    description=StringType(),
+    quantity=IntegerType(),
+    invoice_date=TimestampNTZType(),
+    unit_price=PRICE,
+    customer_id=StringType(),
+    country=StringType(),
+    reason=StringType(),
+    outcome=StringType(),
+)
+
+CLEANED = table(
+    **ORIGIN,
+    invoice_no=StringType(),
+    stock_code=StringType(),
+    description=StringType(),
+    quantity=IntegerType(),
+    invoice_date=TimestampNTZType(),
+    unit_price=PRICE,
+    customer_id=StringType(),
+    country=StringType(),
+    line_type=StringType(),
+    amount=AMOUNT,
+    reason=StringType(),
+    outcome=StringType(),
+)
+
+ORDERS = table(
+    file=StringType(),
+    customer_id=StringType(),
+    invoice_no=StringType(),
+    order_date=DateType(),
+    line_type=StringType(),
+    country=StringType(),
+    lines=LongType(),
+    amount=AMOUNT,
+)
+
+RFM = table(
+    as_of=DateType(),
+    customer_id=StringType(),
+    country=StringType(),
+    first_purchase_date=DateType(),
+    last_purchase_date=DateType(),
+    recency_days=IntegerType(),
+    frequency=LongType(),
+    monetary=PENCE,
+    gross=PENCE,
+    returned=PENCE,
+    avg_order_value=PENCE,
+    lines=LongType(),
+)
+
+# Published: customer_segments.parquet and rfm_df.csv.
+CUSTOMER_SEGMENTS = [
+    "as_of",
+    "customer_id",
+    "country",
+    "first_purchase_date",
+    "last_purchase_date",
+    "recency_days",
+    "frequency",
+    "monetary",
+    "gross",
+    "returned",
+    "avg_order_value",
+    "r_score",
+    "f_score",
+    "m_score",
+    "rfm_score",
+    "segment",
+    "previous_segment",
+]
+
+# Published: cleaned_data.csv.
+CLEANED_DATA = [*LANDED_COLUMNS, "line_type", "amount"]
+
+# Published: segment_summary.csv, segment_movement.csv, rejects.csv.
+SEGMENT_SUMMARY = [
+    "segment",
+    "customers",
+    "customer_share",
+    "orders",
+    "revenue",
+    "revenue_share",
+    "avg_recency_days",
+    "avg_frequency",
+    "avg_monetary",
+    "median_monetary",
+]
+SEGMENT_MOVEMENT = ["previous_segment", "segment", "customers"]
+REJECTS = ["stage", "file", "line", "reason", "raw"]

@@ -1,0 +1,152 @@
+"""clean: the business rules, from ingested lines to cleaned lines and orders.
+
+A purchase line has an all-digit invoice number, a quantity and a unit price above zero; a
+cancellation line has an invoice number starting with C. Every line ends in exactly one of kept or
+rejected, with the first reason that applies in this order:
+
+    missing_customer        no customer id (guest sales): nobody to segment
+    excluded_stock_code     on the configured list
+    unknown_invoice_type    neither a purchase nor a cancellation, such as a bad-debt adjustment
+    quantity_not_positive   on a purchase invoice
+    price_not_positive      on a purchase invoice
+    duplicate_line          an exact repeat of a kept line, where `duplicates` is drop
+
+Orders are the kept lines added up per landed file, customer, invoice, date and country: what `rfm`
+needs, about one row in twenty. They keep the file, so that a deleted delivery can leave them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from include.config import Segmentation
+from include.job import counts_by_file, job
+from include.lake import NOTHING, View, read_view
+from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
+
+MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "<NA>"]
+
+
+def customer_id(raw: Column) -> Column:
+    """The id as text: `17850.0` is `17850`, blanks and spelled-out nulls are null."""
+    trimmed = F.trim(raw)
+    whole = F.regexp_replace(trimmed, r"^(\d+)\.0+$", "$1")
+    return F.when(~F.upper(trimmed).isin(MISSING_IDS), whole)
+
+
+def cleaned_lines(ingested: DataFrame, excluded_codes: Iterable[str] = ()) -> DataFrame:
+    """Every ingested line with its line_type and amount (quantity x unit_price, exact), and the
+    reason and outcome of the rules; columns as in schemas.CLEANED. Nothing is left out.
+    """
+    invoice = F.coalesce(F.trim("invoice_no"), F.lit(""))
+    is_purchase = invoice.rlike("^[0-9]+$")
+    is_cancellation = F.upper(F.substring(invoice, 1, 1)) == "C"
+    excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes))
+
+    line_type = F.when(is_purchase, "purchase").when(is_cancellation, "cancellation")
+    reason = (
+        F.when(F.col("customer_id").isNull(), "missing_customer")
+        .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
+        .when(F.col("line_type").isNull(), "unknown_invoice_type")
+        .when(is_purchase & (F.col("quantity") <= 0), "quantity_not_positive")
+        .when(is_purchase & (F.col("unit_price") <= 0), "price_not_positive")
+    )
+    return (
+        ingested.withColumns({"customer_id": customer_id(F.col("customer_id")), "line_type": line_type})
+        .withColumn("amount", (F.col("quantity") * F.col("unit_price")).cast(AMOUNT))
+        .withColumn("reason", reason)
+        .withColumn("outcome", outcome())
+        .select(*CLEANED.names)
+    )
+
+
+def without_repeats(cleaned: DataFrame) -> DataFrame:
+    """The same lines, with every kept line that repeats an earlier one (by file, then line; all
+    eight fields equal) rejected as duplicate_line."""
+    same_line = Window.partitionBy("outcome", *LANDED_COLUMNS).orderBy("file", "line")
+    repeated = (F.col("outcome") == "kept") & (F.row_number().over(same_line) > 1)
+    reason = F.when(repeated, "duplicate_line").otherwise(F.col("reason"))
+    return cleaned.withColumn("reason", reason).withColumn("outcome", outcome())
+
+
+def outcome() -> Column:
+    return F.when(F.col("reason").isNull(), "kept").otherwise("rejected")
+
+
+def orders(kept: DataFrame) -> DataFrame:
+    """Kept lines added up; one row per file, customer, invoice, date and country, with the number
+    of lines and their exact amount (negative for cancellations). Columns as in schemas.ORDERS."""
+    return (
+        kept.withColumn("order_date", F.col("invoice_date").cast("date"))
+        .groupBy("file", "customer_id", "invoice_no", "order_date", "line_type", "country")
+        .agg(F.count("*").alias("lines"), F.sum("amount").cast(AMOUNT).alias("amount"))
+        .select(*ORDERS.names)
+    )
+
+
+def files_to_clean(ingested: View, cleaned: View, settings: Segmentation) -> list[str]:
+    """The files whose lines have not been through the rules yet. Dropping repeats compares lines
+    across files, so with it any change means all of them."""
+    known = cleaned["files"]
+    live = {file: entry["batch"] for file, entry in ingested["files"].items() if entry["batch"]}
+    new = [file for file in live if known.get(file, {}).get("ingested_batch") != live[file]]
+    if settings.duplicates == "drop" and (new or live.keys() != known.keys()):
+        return list(live)
+    return new
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    with job("clean", __doc__, argv) as run:
+        settings = run.config.settings
+        ingested_stage = run.lake.ingested(settings.ingest_rules)
+        stage = run.lake.cleaned(settings.clean_rules)
+        ingested = read_view(ingested_stage) or NOTHING
+        current = read_view(stage) or NOTHING
+        new = files_to_clean(ingested, current, settings)
+
+        known, sizes = dict(current["files"]), dict(current["sizes"])
+        if new:
+            part = ingested | {"files": {file: ingested["files"][file] for file in new}}
+            lines = cleaned_lines(
+                run.read_batches(ingested_stage, part, INGESTED, "kept"), settings.excluded_codes
+            )
+            if settings.duplicates == "drop":
+                lines = without_repeats(lines)
+            folder = str(run.attempt / "cleaned")
+            lines.write.partitionBy("outcome").parquet(folder)
+            written = run.spark.read.schema(CLEANED).parquet(folder)
+            orders(written.where("outcome = 'kept'")).write.parquet(str(run.attempt / "orders"))
+            counts = counts_by_file(written)
+            batch = run.lake.commit_batch(run.attempt / "cleaned", stage)
+            order_batches = run.lake.orders(settings.clean_rules)
+            order_batches.mkdir(parents=True, exist_ok=True)
+            (run.attempt / "orders").rename(order_batches / f"batch={batch}")
+            sizes[batch] = len(new)
+            for file in new:
+                known[file] = {
+                    "batch": batch,
+                    "ingested_batch": ingested["files"][file]["batch"],
+                    "kept": counts.get(file, {}).pop("kept", 0),
+                    "rejects": counts.get(file, {}),
+                }
+
+        files = {file: known[file] for file, entry in ingested["files"].items() if entry["batch"]}
+        rejects: Counter[str] = Counter()
+        for entry in files.values():
+            rejects.update(entry["rejects"])
+        rows_in = sum(ingested["files"][file]["kept"] for file in files)
+        kept = sum(entry["kept"] for entry in files.values())
+        record = run.record(rows_in, kept, dict(sorted(rejects.items())), files_cleaned=len(new))
+        view = {
+            "listing": ingested["listing"],
+            "files": files,
+            "sizes": sizes,
+            "stages": ingested["stages"] | {"clean": record},
+        }
+        run.lake.commit_view(stage, view)
+
+
+if __name__ == "__main__":
+    main()
