@@ -220,6 +220,8 @@ def as_of_date(text: str) -> date:
         as_of = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a calendar date
     except ValueError:
         raise Refused(f"as_of: {text!r} is not a date; write it as 2011-12-10") from None
+    if as_of.year < 1900:
+        raise Refused(f"as_of: {as_of} lies before 1900")
     if as_of > date.today() + timedelta(days=2):  # noqa: DTZ011 - wide enough for every zone
         raise Refused(f"as_of: {as_of} lies in the future; its days have not been sold yet")
     return as_of

@@ -18,7 +18,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from include.config import (
-
     RunConfig,
     as_of_date,
     config_folder,
@@ -74,7 +73,9 @@ class Run:
             **more,
         }
 
-    def read_batches(self, stage: Path, view: View, schema: StructType, outcome: str | None = None) -> DataFrame:
+    def read_batches(
+        self, stage: Path, view: View, schema: StructType, outcome: str | None = None
+    ) -> DataFrame:
         """The lines that a view counts: of each batch those of the files still landed there."""
         folders = sorted(str(stage / batch) for batch in batches(view))
         if not folders:
@@ -172,5 +173,7 @@ def spark_session(task: str, as_of: date) -> SparkSession:
     for key, value in SEMANTICS.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    # Spark's 200 is hundreds of empty tasks on a laptop and too few for a large cluster.
+    spark.conf.set("spark.sql.shuffle.partitions", 8 * spark.sparkContext.defaultParallelism)
     spark.sparkContext.setLogLevel("WARN")
     return spark

@@ -174,7 +174,9 @@ class Shop:
         """All orders of one customer, and what is sent back of them."""
         dice, month = self.dice, len(self.days) / 13
         last_day = len(self.days) - 1
-        first = min(last_day, int((buyers.joins[0] + dice.random() * (buyers.joins[1] - buyers.joins[0])) * month))
+        first = min(
+            last_day, int((buyers.joins[0] + dice.random() * (buyers.joins[1] - buyers.joins[0])) * month)
+        )
         last = min(last_day, first + int(dice.between(*buyers.stays) * month))
         country = dice.pick(ABROAD) if dice.chance(90) else HOME
         packs = buyers.packs * min(4, int(1 / (1 - dice.random())))  # few spend many times the rest

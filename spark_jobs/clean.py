@@ -144,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "files": files,
             "sizes": sizes,
             "stages": ingested["stages"] | {"clean": record},
+            "ingested": {"files": ingested["files"], "sizes": ingested["sizes"]},
         }
         run.lake.commit_view(stage, view)
 

@@ -61,8 +61,7 @@ RFM11 = expand(
         "Promising": "525 524 523 522 521 515 514 513 425 424 415 414 413 315 314 313",
         "Need Attention": "535 534 443 434 343 334 325 324",
         "About To Sleep": "331 321 312 251 241 231 221 213",
-        "At Risk": "255 254 253 252 245 244 243 242 235 234 225 224 153 152 145 143 142 135 134"
-        " 133 125 124",
+        "At Risk": "255 254 253 252 245 244 243 242 235 234 225 224 153 152 145 143 142 135 134 133 125 124",
         "Can't Lose Them": "155 154 144 215 214 115 114 113",
         "Hibernating": "332 322 233 232 223 222 212 211 132 123 122",
         "Lost": "151 141 131 121 112 111",
@@ -322,9 +321,7 @@ def summary_row(segment: str, customers: list[Row]) -> Row:
 
 def movement(then: dict[str, str], now: dict[str, str], segments: list[str]) -> list[Row]:
     """Customers of either date by (segment then, segment now), in the map's order."""
-    pairs = Counter(
-        (then.get(customer, NOT_YET), now.get(customer, NO_LONGER)) for customer in then | now
-    )
+    pairs = Counter((then.get(customer, NOT_YET), now.get(customer, NO_LONGER)) for customer in then | now)
     place = [*segments, NOT_YET, NO_LONGER].index
     return [
         {"previous_segment": before, "segment": after, "customers": pairs[before, after]}

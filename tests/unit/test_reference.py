@@ -157,9 +157,7 @@ def test_after_the_first_real_day_everybody_is_as_recent(real):
     assert {row["r_score"] for row in rows} == {5}
 
 
-def test_the_movement_of_the_real_customers_agrees_with_the_snapshot_30_days_before(
-    real, real_snapshot
-):
+def test_the_movement_of_the_real_customers_agrees_with_the_snapshot_30_days_before(real, real_snapshot):
     before = snapshot(real, date(2011, 11, 10)).customers
     segment = {row["customer_id"]: row["segment"] for row in before}
     rows = real_snapshot.customers

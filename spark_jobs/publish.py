@@ -1,0 +1,130 @@
+"""publish: check the snapshot, then make it visible in one step.
+
+Written beside the published folder and swapped in by one link, so a reader sees the snapshot before
+or the one after, whole. Checked first, and refused with the numbers when wrong:
+
+- rows in = rows out + rejects at every stage, and each customer has exactly one segment
+- no reason rejects a larger share of the landed lines than `max_reject_share` allows
+
+A run whose params change the result publishes to variants/<label>/ and leaves `latest` alone.
+"""
+
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from include.config import MaxRejectShare
+from include.errors import Refused
+from include.exports import write_csv, write_parquet
+from include.job import Run, job, log, reconcile
+from include.lake import read_record
+from include.schemas import CLEANED, CLEANED_DATA, CUSTOMER_SEGMENTS, INGESTED, REJECTS
+
+REJECTS_LIMIT = 1_000_000  # of a spreadsheet's 1,048,576 rows; all of them are in the lake's parquet
+
+
+def check_stages(stages: dict[str, dict[str, Any]]) -> None:
+    """Raises Refused unless every stage reconciles, and with the one before."""
+    for task, stage in stages.items():
+        reconcile(task, stage["rows_in"], stage["rows_out"], stage["rejects"])
+    for before, after in [("ingest", "clean"), ("clean", "rfm")]:
+        if stages[before]["rows_out"] != stages[after]["rows_in"]:
+            raise Refused(
+                f"{before} gave {stages[before]['rows_out']} lines and {after} took "
+                f"{stages[after]['rows_in']}; clear the run from ingest on"
+            )
+
+
+def check_reject_shares(stages: dict[str, dict[str, Any]], allowed: MaxRejectShare) -> None:
+    """Raises Refused, with the numbers, when a reason rejects more than its share of the lines."""
+    landed = stages["ingest"]["rows_in"]
+    for task in ("ingest", "clean"):
+        for reason, count in stages[task]["rejects"].items():
+            if count > allowed.of(reason) * landed:
+                raise Refused(
+                    f"{task} rejected {count:,} of {landed:,} lines ({count / landed:.1%}) as {reason}, "
+                    f"more than max_reject_share allows ({allowed.of(reason):.1%}). Nothing was "
+                    f"published. Look at the rejects, then correct the files or raise the share"
+                )
+
+
+def cleaned_data(kept: DataFrame) -> DataFrame:
+    """Kept lines as published, in an order that does not depend on the files they came in."""
+    ordered = ["invoice_date", "invoice_no", *[name for name in CLEANED_DATA if "invoice" not in name]]
+    money = {name: plain(name) for name in ("unit_price", "amount")}
+    return kept.orderBy(*ordered).select(*[money.get(name, F.col(name)) for name in CLEANED_DATA])
+
+
+def plain(name: str) -> Column:
+    """Money with the decimals it has, at least two: 4.95, 0.001."""
+    exact = F.col(name)
+    two = exact.cast("decimal(38,2)")
+    text = F.when(exact == two, two.cast("string")).otherwise(F.rtrim(exact.cast("string"), F.lit("0")))
+    return text.alias(name)
+
+
+def rejected(run: Run, view: dict[str, Any]) -> DataFrame:
+    """Every rejected line of both stages: stage, file, line, reason, raw."""
+    settings = run.config.settings
+    ingested = run.read_batches(
+        run.lake.ingested(settings.ingest_rules), view["ingested"], INGESTED, "rejected"
+    )
+    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), view, CLEANED, "rejected")
+    both = ingested.withColumn("stage", F.lit("ingest")).select(*REJECTS)
+    return both.unionByName(cleaned.withColumn("stage", F.lit("clean")).select(*REJECTS))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    with job("publish", __doc__, argv) as run:
+        source = run.lake.segments(run.as_of, run.config.variant).resolve()
+        made_from = read_record(source)
+        view, stages = made_from["view"], made_from["stages"]
+        check_stages(stages)
+        check_reject_shares(stages, run.config.settings.max_reject_share)
+
+        folder = run.attempt / "version"
+        folder.mkdir()
+        rows = write_parquet(source / "customers", CUSTOMER_SEGMENTS, folder / "customer_segments.parquet")
+        record = run.record(stages["segment"]["rows_out"], rows, {})
+        customers = run.spark.read.parquet(str(folder / "customer_segments.parquet"))
+        write_csv(customers.orderBy("customer_id"), folder / "rfm_df.csv")
+        rejects = rejected(run, view).orderBy("stage", "file", "line").limit(REJECTS_LIMIT)
+        write_csv(rejects, folder / "rejects.csv")
+        for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):
+            shutil.copy(source / name, folder / name)
+        if run.export_cleaned_data:
+            stage = run.lake.cleaned(run.config.settings.clean_rules)
+            write_csv(
+                cleaned_data(run.read_batches(stage, view, CLEANED, "kept")), folder / "cleaned_data.csv"
+            )
+
+        link = run.lake.published(run.as_of, run.config.variant)
+        version = run.lake.commit_version(folder, link, run_record(run, made_from, record))
+        if version is None:
+            log.warning("publish  %s already holds a run over a later listing; it stays", link)
+        elif run.config.variant is None:
+            run.lake.point_latest()
+        log.info("publish  %s customers are in %s", f"{rows:,}", link)
+
+
+def run_record(run: Run, made_from: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """run.json: what was run, with what configuration, from which files, with which counts."""
+    return {
+        "as_of": run.as_of.isoformat(),
+        "variant": run.config.variant,
+        "dag_run": run.dag_run,
+        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "listing": made_from["listing"],
+        "config_hash": run.config.hash,
+        "config": run.config.model_dump(mode="json"),
+        "stages": made_from["stages"] | {"publish": record},
+        "input_files": made_from["view"]["ingested"]["files"],
+    }
+
+
+if __name__ == "__main__":
+    main()

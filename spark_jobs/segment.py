@@ -1,0 +1,226 @@
+"""segment: cut points, scores and segments, and how customers moved between segments.
+
+Each metric is scored 1 to 5 against all customers of the same date (k = 5, n customers):
+    cut_j   the smallest observed value v with k * count(<= v) >= j * n, for j = 1 to 4
+    score   1 + the number of cuts below the value; for recency 5 - that number, less being better
+Equal values always score equally. The three digits R, F, M are looked up in the segment map. The
+customers of the comparison date are scored in the same way with that date's own cut points, which
+gives each customer's previous segment.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from include.config import SegmentMap
+from include.exports import write_small_csv
+from include.job import job
+from include.lake import read_record
+from include.schemas import CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+
+K = 5
+METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
+NOT_YET = "Not yet a customer"
+NO_LONGER = "No longer counted"
+RANGES = 32  # into which the values are parted, so that no task ranks them all
+
+
+def values_at_ranks(values: DataFrame, ranks: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Decimal]:
+    """The values that stand at the given (group, rank), counting from 1 in ascending order.
+
+    `values` has the columns group and value. Exact and distributed: rough quantiles part the values
+    into ranges, the ranges are counted, and a running count within each finds the value. The
+    rough quantiles only balance the work; no result depends on them.
+    """
+    spark = values.sparkSession
+    steps = F.array(*[F.lit(step / RANGES) for step in range(1, RANGES)])
+    rough = values.groupBy("group").agg(F.percentile_approx("value", steps, F.lit(1000)).alias("bounds"))
+    # Collected, because a rough quantile may come out differently when it is computed again.
+    bounds = spark.createDataFrame(rough.collect(), "group string, bounds array<decimal(18,2)>")
+    histogram = (
+        values.groupBy("group", "value")
+        .count()
+        .join(F.broadcast(bounds), "group", "inner")
+        .withColumn("range", F.size(F.filter("bounds", lambda bound: bound < F.col("value"))))
+        .drop("bounds")
+    )
+    counted = histogram.groupBy("group", "range").agg(F.sum("count").alias("n")).collect()
+    before, starts = Counter[str](), []
+    for row in sorted(counted, key=lambda row: (row["group"], row["range"])):
+        starts.append((row["group"], row["range"], before[row["group"]]))
+        before[row["group"]] += row["n"]
+    start = spark.createDataFrame(starts, "group string, range int, start long")
+    wanted = spark.createDataFrame(list(ranks), "group string, rank long")
+    in_range = Window.partitionBy("group", "range").orderBy("value")
+    found = (
+        histogram.join(F.broadcast(start), ["group", "range"], "inner")
+        .withColumn("up_to", F.col("start") + F.sum("count").over(in_range))
+        .join(F.broadcast(wanted), "group", "inner")
+        .where(F.col("rank").between(F.col("up_to") - F.col("count") + 1, F.col("up_to")))
+        .select("group", "rank", "value")
+        .collect()
+    )
+    return {(row["group"], row["rank"]): row["value"] for row in found}
+
+
+def cut_points(customers: DataFrame) -> dict[date, dict[str, list[Decimal]]]:
+    """For each as_of the four cut points of R, F and M; a date without customers is absent."""
+    counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
+    if not counts:
+        return {}
+    metrics = F.explode(
+        F.create_map(*[c for m, name in METRICS.items() for c in (F.lit(m), F.col(name).cast(PENCE))])
+    ).alias("metric", "value")
+    values = customers.select("as_of", metrics).select(group("as_of", "metric"), "value")
+    ranks = {
+        (day, metric, j): (f"{day} {metric}", -(-j * n // K))  # j * n / k, rounded up
+        for day, n in counts.items()
+        for metric in METRICS
+        for j in range(1, K)
+    }
+    found = values_at_ranks(values, set(ranks.values()))
+    return {
+        day: {metric: [found[ranks[day, metric, j]] for j in range(1, K)] for metric in METRICS}
+        for day in counts
+    }
+
+
+def group(*columns: str) -> Column:
+    return F.concat_ws(" ", *[F.col(name).cast("string") for name in columns]).alias("group")
+
+
+def segmented(customers: DataFrame, cuts: Mapping[str, Sequence[Decimal]], segments: SegmentMap) -> DataFrame:
+    """Customers of one date with r_score, f_score, m_score, rfm_score (such as 555) and segment."""
+
+    def cuts_below(metric: str) -> Column:
+        value = F.col(METRICS[metric])
+        return sum((F.when(value > F.lit(cut), 1).otherwise(0) for cut in cuts[metric]), F.lit(0))
+
+    by_code = F.create_map(*[F.lit(text) for pair in segments.by_code.items() for text in pair])
+    scored = customers.withColumns(
+        {
+            "r_score": F.lit(K) - cuts_below("R"),
+            "f_score": F.lit(1) + cuts_below("F"),
+            "m_score": F.lit(1) + cuts_below("M"),
+        }
+    ).withColumn("rfm_score", F.concat("r_score", "f_score", "m_score"))
+    return scored.withColumn("segment", F.element_at(by_code, F.col("rfm_score")))
+
+
+def segment_summary(customers: DataFrame, segments: SegmentMap) -> list[dict[str, Any]]:
+    """A row for every segment of the map, in its order; columns as in schemas.SEGMENT_SUMMARY.
+
+    Shares are fractions of 1 with four decimals, averages and the median have two. They are null
+    where there is nobody to average, and revenue_share where the total is not above zero.
+    """
+    totals = customers.groupBy("segment").agg(
+        F.count("*").alias("customers"),
+        F.sum("frequency").alias("orders"),
+        F.sum("monetary").alias("revenue"),
+        F.sum(F.col("recency_days").cast("long")).alias("recency"),
+    )
+    found = {row["segment"]: row.asDict() for row in totals.collect()}
+    middle = {
+        name: ((name, (row["customers"] + 1) // 2), (name, row["customers"] // 2 + 1))
+        for name, row in found.items()
+    }
+    values = customers.select(F.col("segment").alias("group"), F.col("monetary").alias("value"))
+    at = values_at_ranks(values, {rank for pair in middle.values() for rank in pair}) if found else {}
+    all_customers = sum(row["customers"] for row in found.values())
+    all_revenue = sum((row["revenue"] for row in found.values()), Decimal(0))
+    rows = []
+    for name in segments.names:
+        row = found.get(name, {"customers": 0, "orders": 0, "revenue": Decimal("0.00"), "recency": 0})
+        n = row["customers"]
+        rows.append(
+            {
+                "segment": name,
+                "customers": n,
+                "customer_share": ratio(n, all_customers, 4) or Decimal("0.0000"),
+                "orders": row["orders"],
+                "revenue": row["revenue"],
+                "revenue_share": ratio(row["revenue"], max(all_revenue, Decimal(0)), 4),
+                "avg_recency_days": ratio(row["recency"], n, 2),
+                "avg_frequency": ratio(row["orders"], n, 2),
+                "avg_monetary": ratio(row["revenue"], n, 2),
+                "median_monetary": ratio(at[middle[name][0]] + at[middle[name][1]], 2, 2) if n else None,
+            }
+        )
+    return rows
+
+
+def segment_movement(movement: DataFrame, segments: SegmentMap) -> list[dict[str, Any]]:
+    """Customers by previous_segment and segment, in the map's order, those who come (NOT_YET) and
+    go (NO_LONGER) last. `movement` has one row per customer of either date."""
+    order = {name: rank for rank, name in enumerate([*segments.names, NOT_YET, NO_LONGER])}
+    pairs = movement.groupBy(
+        F.coalesce("previous_segment", F.lit(NOT_YET)).alias("previous_segment"),
+        F.coalesce("segment", F.lit(NO_LONGER)).alias("segment"),
+    ).agg(F.count("*").alias("customers"))
+    rows = [row.asDict() for row in pairs.collect()]  # at most a row per pair of segments
+    return sorted(rows, key=lambda row: (order[row["previous_segment"]], order[row["segment"]]))
+
+
+def ratio(part: Decimal | int, whole: Decimal | int, places: int) -> Decimal | None:
+    """part / whole, rounded half up; null when the whole is zero."""
+    if not whole:
+        return None
+    return (Decimal(part) / Decimal(whole)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    with job("segment", __doc__, argv) as run:
+        settings, segments = run.config.settings, run.config.segment_map
+        source = run.lake.rfm(run.as_of, run.config.variant).resolve()
+        made_from = read_record(source)
+        customers = run.spark.read.schema(RFM).parquet(str(source / "customers"))
+
+        compared = run.as_of - timedelta(days=settings.compare_days)
+        cuts = cut_points(customers)
+        nothing = {metric: list[Decimal]() for metric in METRICS}
+        now, then = (
+            segmented(customers.where(F.col("as_of") == F.lit(day)), cuts.get(day, nothing), segments)
+            for day in (run.as_of, compared)
+        )
+        previous = then.select("customer_id", F.col("segment").alias("previous_segment"))
+        folder = run.attempt / "version"
+        movement = now.join(previous, "customer_id", "full")
+        current = movement.where(F.col("segment").isNotNull())
+        current.select(*CUSTOMER_SEGMENTS).orderBy("customer_id").write.parquet(str(folder / "customers"))
+
+        tables = {
+            "segment_summary": (SEGMENT_SUMMARY, segment_summary(current, segments)),
+            "segment_movement": (SEGMENT_MOVEMENT, segment_movement(movement, segments)),
+        }
+        for name, (columns, rows) in tables.items():
+            write_small_csv(folder / f"{name}.csv", columns, rows)
+        (folder / "cut_points.json").write_text(json.dumps(readable(cuts.get(run.as_of, nothing)), indent=2))
+
+        rows_in = made_from["stages"]["rfm"]["customers"]
+        segmented_rows = sum(row["customers"] for row in tables["segment_summary"][1])
+        record = run.record(rows_in, segmented_rows, {})
+        run.lake.commit_version(
+            folder,
+            run.lake.segments(run.as_of, run.config.variant),
+            made_from | {"stages": made_from["stages"] | {"segment": record}},
+        )
+
+
+def readable(cuts: Mapping[str, Sequence[Decimal]]) -> dict[str, list[int | str]]:
+    """Cut points for cut_points.json: days and orders as numbers, money as text, so that no reader
+    makes a binary fraction of it."""
+    return {
+        "recency_days": [int(cut) for cut in cuts["R"]],
+        "frequency": [int(cut) for cut in cuts["F"]],
+        "monetary": [str(cut) for cut in cuts["M"]],
+    }
+
+
+if __name__ == "__main__":
+    main()
