@@ -1,0 +1,67 @@
+# `make help` lists the commands. Nothing is written outside this folder and LAKE.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test sample fetch-online-retail ui lock format clean
+
+DATA ?=
+AS_OF ?=
+LAKE ?=
+PARAMS ?=
+OUT ?= data/online-retail
+
+# One place for what Airflow and Spark need to know of this machine. Values, not paths in a recipe:
+# the folder's name may have a space in it.
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
+export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/plugins
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+export AIRFLOW__API__HOST := 127.0.0.1
+export PYTHONPATH := $(CURDIR)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export TMPDIR := $(CURDIR)/.cache/tmp
+export SPARK_CONF_DIR := $(CURDIR)/include/spark
+export SPARK_LOCAL_DIRS := $(CURDIR)/.cache/tmp
+export SPARK_LOCAL_IP := 127.0.0.1
+# Short jobs on one machine: the quick compiler, and no files in the system's temporary folder.
+export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1
+export SPARK_SUBMIT_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Djava.io.tmpdir=$(TMPDIR)"
+# Where jobs run. A company sets its cluster's connection in Airflow instead.
+export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+run: .venv/.ready data/sample/.ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
+	@.venv/bin/python -m include.run --sample data/sample --as-of '$(AS_OF)' --params '$(PARAMS)' \
+		$(if $(DATA),--data '$(DATA)') $(if $(LAKE),--lake '$(LAKE)')
+
+test: .venv/.ready  ## lint, types and all tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+sample: data/sample/.ready  ## the built-in sample shop as CSV files in data/sample
+
+data/sample/.ready: .venv/.ready include/sample.py
+	@.venv/bin/python -m include.sample data/sample && touch $@
+
+fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV files in OUT
+	@.venv/bin/python -m include.fetch_online_retail '$(OUT)'
+
+ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080 [LAKE=folder]
+	@RFM_LAKE='$(abspath $(or $(LAKE),lakes/ui))' .venv/bin/airflow standalone
+
+lock: .venv/.ready  ## compile requirements.lock from pyproject.toml
+	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --group test -o requirements.lock pyproject.toml
+
+format: .venv/.ready  ## format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.venv/.ready: requirements.lock include/setup.sh
+	@bash include/setup.sh
+
+clean:  ## remove what was set up here; lakes and data stay
+	rm -rf .venv .airflow .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

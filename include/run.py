@@ -1,0 +1,243 @@
+"""`make run`: land data, run the DAG once through Airflow, show the segments.
+
+The folder DATA is mirrored to landing/<its name>/, so what is changed or removed there changes
+the result; other folders of landing/ are left alone.
+"""
+
+import argparse
+import csv
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, track
+from rich.table import Table
+
+from include.config import Params, RunConfig, as_of_date, config_folder, load_config, load_params
+from include.errors import Refused
+from include.lake import Lake
+from include.sample import SAMPLE_AS_OF
+
+TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
+AIRFLOW_HOME = Path(os.environ.get("AIRFLOW_HOME", ".airflow"))
+DONE = {"success", "failed", "upstream_failed", "skipped"}
+FAILURE = re.compile(r"(?:AirflowFailException|AirflowException|RuntimeError|Refused): (.*)")
+
+console = Console(highlight=False)
+
+
+def csv_files(data: Path) -> list[Path]:
+    """The files of a data folder. Raises Refused when there is nothing to land."""
+    if not data.is_dir():
+        raise Refused(f"DATA: folder {data} is missing; give a folder of CSV files")
+    found = [p for p in sorted(data.rglob("*")) if p.name.lower().endswith((".csv", ".csv.gz")) and p.is_file()]
+    if not found:
+        raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
+    return found
+
+
+def land(data: Path, lake: Lake) -> str:
+    """Mirror the data folder to its place in landing/; returns what was done, in words."""
+    place = lake.landing / data.name
+    wanted = {path.relative_to(data): path for path in csv_files(data)}
+    if place.resolve() == data.resolve():
+        return f"{len(wanted)} files are already in {place}"
+    fresh = [name for name, path in wanted.items() if not same_file(path, place / name)]
+    for name in track(fresh, "landing", console=console, transient=True, disable=len(fresh) < 2):
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.copy2(wanted[name], part)
+        part.replace(target)
+    gone = [p for p in place.rglob("*.csv*") if p.is_file() and p.relative_to(place) not in wanted]
+    for path in gone:
+        path.unlink()
+    told = f"{len(fresh)} new or changed" + (f", {len(gone)} removed" if gone else "")
+    return f"{len(wanted)} files in {place} ({told})"
+
+
+def same_file(source: Path, target: Path) -> bool:
+    """Whether a landed copy still has its source's size and modification time."""
+    if not target.exists():
+        return False
+    there, here = source.stat(), target.stat()
+    return (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
+
+
+def run_dag(conf: dict[str, Any], lake: Lake) -> int:
+    """Run the DAG once through Airflow with progress by task; 0, or the exit code to end with."""
+    log = AIRFLOW_HOME / "logs" / f"make-run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    airflow = [sys.executable, "-m", "airflow"]
+    env = os.environ | {"RFM_LAKE": str(lake.root)}
+    with log.open("w") as output:
+        if not (AIRFLOW_HOME / "airflow.db").exists():
+            with console.status("setting up Airflow's database"):
+                subprocess.run([*airflow, "db", "migrate"], env=env, stdout=output, stderr=output, check=True)
+        command = [*airflow, "dags", "test", "rfm_segmentation", "--conf", json.dumps(conf)]
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
+        try:
+            show_progress(process, started)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if process.returncode == 0:
+        return 0
+    told = FAILURE.findall(log.read_text(errors="replace"))
+    console.print(f"[red]failed[/]  {told[-1] if told else 'see the log'}", soft_wrap=True)
+    console.print(f"log     {log}", soft_wrap=True)
+    return 1
+
+
+def show_progress(process: "subprocess.Popen[bytes]", started: datetime) -> None:
+    columns = SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        lines: dict[str, TaskID] = {}
+        while True:
+            ended = process.poll() is not None
+            for task, state in task_states(started):
+                if task not in lines and state not in (None, "scheduled", "queued"):
+                    lines[task] = progress.add_task(task, total=1)
+                if task in lines and state in DONE:
+                    word = "[green]done[/]" if state == "success" else f"[red]{state}[/]"
+                    progress.update(lines[task], completed=1, description=f"{task:<8} {word}")
+            if ended:
+                return
+            time.sleep(0.3)
+
+
+def task_states(started: datetime) -> Iterator[tuple[str, str | None]]:
+    """Task and state of the newest run since then, as Airflow's database has them."""
+    query = """
+        select task_id, state from task_instance where run_id = (
+            select run_id from dag_run where dag_id = 'rfm_segmentation' and run_after >= ?
+            order by id desc limit 1)
+    """
+    database = f"{(AIRFLOW_HOME / 'airflow.db').resolve().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(database, uri=True, timeout=5)) as connection:
+            states = dict(connection.execute(query, (started.strftime("%Y-%m-%d %H:%M:%S"),)).fetchall())
+    except sqlite3.OperationalError:  # busy or not there yet: the next look will tell
+        return
+    yield from ((task, states[task]) for task in TASKS if task in states)
+
+
+def show_snapshot(folder: Path, is_sample: bool) -> None:
+    """The segment table, the rejects by reason, and where the files are."""
+    record = json.loads((folder / "run.json").read_text())
+    title = f"Customer segments as of {record['as_of']}"
+    if is_sample:
+        title += " (built-in SAMPLE, an invented shop)"
+    if record["variant"]:
+        title += f", {record['variant']}"
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("segment")
+    for name in ("customers", "share", "revenue", "share", "recency", "orders", "spend"):
+        table.add_column(name, justify="right")
+    with (folder / "segment_summary.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        table.add_row(
+            row["segment"],
+            f"{int(row['customers']):,}",
+            percent(row["customer_share"]),
+            money(row["revenue"]),
+            percent(row["revenue_share"]),
+            f"{float(row['avg_recency_days']):.0f} days" if row["avg_recency_days"] else "",
+            f"{float(row['avg_frequency']):.1f}" if row["avg_frequency"] else "",
+            money(row["median_monetary"]),
+        )
+    table.add_section()
+    customers = sum(int(row["customers"]) for row in rows)
+    table.add_row("all", f"{customers:,}", "", money(str(sum(float(row["revenue"]) for row in rows))))
+    console.print(table)
+    console.print("recency and orders are averages, spend is the median customer's", style="dim")
+
+    stages = record["stages"]
+    console.print(f"\n{stages['ingest']['rows_in']:,} lines landed, {stages['clean']['rows_out']:,} kept")
+    for task in ("ingest", "clean"):
+        for reason, count in stages[task]["rejects"].items():
+            console.print(f"  {count:>9,}  rejected: {reason}")
+    for copy, first in stages["ingest"]["files_not_counted"].items():
+        console.print(f"  not counted: {copy} has the same content as {first}", soft_wrap=True)
+    console.print()
+    for file in sorted(path for path in folder.iterdir()):
+        console.print(f"  {folder / file.name}", soft_wrap=True)
+    if newest := newest_purchase(folder):
+        days = (date.fromisoformat(record["as_of"]) - newest).days
+        if days > 60:
+            console.print(
+                f"\n[yellow]The newest purchase is of {newest}, {days:,} days before the as-of date. "
+                f"For data of the past give AS_OF={newest + timedelta(days=1)}[/]",
+                soft_wrap=True,
+            )
+
+
+def newest_purchase(folder: Path) -> date | None:
+    dates = pq.read_table(folder / "customer_segments.parquet", columns=["last_purchase_date"])
+    newest: date | None = pc.max(dates["last_purchase_date"]).as_py()
+    return newest
+
+
+def percent(share: str) -> str:
+    return f"{float(share):.1%}" if share else ""
+
+
+def money(amount: str) -> str:
+    return f"{float(amount):,.0f}" if amount else ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of CSV files; default: the built-in sample")
+    parser.add_argument("--as-of", default="", help="default: today; for the sample the day after its end")
+    parser.add_argument("--lake", type=Path, help="default: lakes/<name of the data folder>")
+    parser.add_argument("--params", default="", help='such as {"segment_map": "rf10"}')
+    parser.add_argument("--sample", type=Path, required=True, help="where the sample is")
+    args = parser.parse_args(argv)
+    try:
+        is_sample = args.data is None
+        data = (args.sample if is_sample else args.data).absolute()
+        lake = Lake((args.lake or Path("lakes") / data.name).absolute())
+        params = load_params(args.params)
+        day = args.as_of or str(params.as_of or (SAMPLE_AS_OF if is_sample else date.today()))  # noqa: DTZ011
+        as_of = as_of_date(day)
+        config = load_config(config_folder(), params)
+        console.print(f"[bold]RFM segmentation[/] as of {as_of}, lake {lake.root}", soft_wrap=True)
+        console.print(f"landed  {land(data, lake)}", soft_wrap=True)
+    except Refused as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 2
+    code = run_dag(dag_conf(params, as_of), lake)
+    if code == 0:
+        show_snapshot(published(lake, as_of, config), is_sample)
+    return code
+
+
+def dag_conf(params: Params, as_of: date) -> dict[str, Any]:
+    """The run's conf: the params given, the as-of date, and the export that a first look wants."""
+    given = params.model_dump(mode="json", exclude_unset=True)
+    return {"export_cleaned_data": True} | given | {"as_of": as_of.isoformat()}
+
+
+def published(lake: Lake, as_of: date, config: RunConfig) -> Path:
+    return lake.published(as_of, config.variant)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

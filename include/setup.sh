@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Set up what is missing: Java 17 or 21, Python 3.11 or 3.12 with venv, and .venv from
+# requirements.lock. System packages are installed only as root on Debian or Ubuntu.
+set -euo pipefail
+say() { printf 'setup: %s\n' "$*" >&2; }
+refuse() { say "$*"; exit 2; }
+mkdir -p .cache/tmp
+
+java_fits() { # Spark 4 runs on 17 or 21, with a module that trimmed runtimes leave out
+  "${JAVA_HOME:+$JAVA_HOME/bin/}java" --list-modules 2>/dev/null | grep -q '^jdk\.incubator\.vector@\(17\|21\)'
+}
+python_fits() {
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+}
+find_python() {
+  local name
+  for name in ${PYTHON:-} python3.11 python3.12 python3; do
+    python_fits "$name" && { command -v "$name"; return; }
+  done
+  return 1
+}
+apt_install() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  say "installing $* with apt"
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"; } \
+    >.cache/apt.log 2>&1 || { tail -5 .cache/apt.log >&2; return 1; }
+}
+
+java_fits || { apt_install openjdk-17-jre-headless && java_fits; } ||
+  refuse "no Java 17 or 21 found (complete, with jdk.incubator.vector). Install it: apt-get install openjdk-17-jre-headless"
+python=$(find_python) || { apt_install python3 python3-venv && python=$(find_python); } ||
+  refuse "no Python 3.11 or 3.12 with venv found. Install it: apt-get install python3 python3-venv"
+
+say "virtual environment in .venv, with $("$python" --version)"
+rm -rf .venv
+"$python" -m venv .venv
+# uv installs the rest in half a minute; it comes from the same lock, by the same hashes.
+awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >.cache/uv.lock
+.venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r .cache/uv.lock
+.venv/bin/uv pip install --no-cache --no-config --python .venv/bin/python --require-hashes -r requirements.lock \
+  >.cache/uv.log 2>&1 || { tail -20 .cache/uv.log >&2; refuse "the packages of requirements.lock could not be installed; see .cache/uv.log"; }
+touch .venv/.ready
+say "ready"
