@@ -56,7 +56,7 @@ PARAMS = {
         type=["null", "string"],
         enum=[None, "net", "drop"],
         title="Cancellations",
-        description="net: subtract them from what a customer spent; drop: leave them out. Empty: as configured.",
+        description="net: subtract them from what was spent; drop: leave them out. Empty: as configured.",
     ),
     "duplicates": Param(
         None,

@@ -17,11 +17,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, track
 from rich.table import Table
@@ -43,7 +45,9 @@ def csv_files(data: Path) -> list[Path]:
     """The files of a data folder. Raises Refused when there is nothing to land."""
     if not data.is_dir():
         raise Refused(f"DATA: folder {data} is missing; give a folder of CSV files")
-    found = [p for p in sorted(data.rglob("*")) if p.name.lower().endswith((".csv", ".csv.gz")) and p.is_file()]
+    found = [
+        p for p in sorted(data.rglob("*")) if p.name.lower().endswith((".csv", ".csv.gz")) and p.is_file()
+    ]
     if not found:
         raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
     return found
@@ -145,10 +149,10 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
         title += " (built-in SAMPLE, an invented shop)"
     if record["variant"]:
         title += f", {record['variant']}"
-    table = Table(title=title, title_justify="left", header_style="bold")
-    table.add_column("segment")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("segment", no_wrap=True)
     for name in ("customers", "share", "revenue", "share", "recency", "orders", "spend"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     with (folder / "segment_summary.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for row in rows:
@@ -164,9 +168,11 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
         )
     table.add_section()
     customers = sum(int(row["customers"]) for row in rows)
-    table.add_row("all", f"{customers:,}", "", money(str(sum(float(row["revenue"]) for row in rows))))
+    table.add_row("all", f"{customers:,}", "", money(str(sum(Decimal(row["revenue"]) for row in rows))))
     console.print(table)
-    console.print("recency and orders are averages, spend is the median customer's", style="dim")
+    console.print(
+        "recency: days since the last purchase, and orders: averages; spend: the median", style="dim"
+    )
 
     stages = record["stages"]
     console.print(f"\n{stages['ingest']['rows_in']:,} lines landed, {stages['clean']['rows_out']:,} kept")
@@ -199,7 +205,7 @@ def percent(share: str) -> str:
 
 
 def money(amount: str) -> str:
-    return f"{float(amount):,.0f}" if amount else ""
+    return f"{Decimal(amount):,.0f}" if amount else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

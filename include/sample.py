@@ -45,25 +45,25 @@ class Buyers:
     """So many customers of one kind, each with values drawn evenly from these ranges."""
 
     customers: int
-    joins: Span  # the month in which they come, 0 to 13
+    joins: Span  # the month in which they come, up to 13; below 0: before the sample starts
     stays: Span  # the months after which they are gone
     orders: Span
     lines: Span  # of an order
     packs: int  # how many times what a private buyer takes of an article
 
 
-BUYERS = {
-    "one-off": Buyers(430, (0, 13), (13, 13), (1, 1), (1, 8), 1),
-    "one-off, large": Buyers(150, (0, 13), (13, 13), (1, 1), (6, 16), 3),
-    "newcomer": Buyers(160, (11, 13), (13, 13), (1, 3), (2, 8), 1),
-    "occasional": Buyers(410, (0, 10), (3, 13), (2, 4), (2, 8), 1),
-    "regular": Buyers(350, (0, 9), (6, 13), (4, 9), (3, 9), 1),
-    "loyal": Buyers(150, (0, 4), (13, 13), (10, 22), (4, 9), 2),
-    "wholesale": Buyers(40, (0, 6), (13, 13), (8, 20), (4, 12), 12),
-    "lapsed": Buyers(260, (0, 4), (2, 5), (3, 9), (3, 8), 1),
-    "lapsed wholesale": Buyers(50, (0, 4), (1, 4), (2, 6), (4, 12), 6),
-}
-MONTH_WEIGHTS = [8, 7, 8, 8, 9, 8, 8, 8, 12, 14, 16, 11]  # January to December
+BUYERS = [
+    Buyers(500, (-1, 13), (13, 13), (1, 1), (1, 8), 1),  # one-off
+    Buyers(100, (0, 13), (13, 13), (1, 1), (6, 16), 3),  # one-off, large
+    Buyers(150, (11, 13), (13, 13), (1, 3), (2, 7), 1),  # newcomer
+    Buyers(450, (-4, 10), (6, 13), (2, 4), (2, 9), 1),  # occasional
+    Buyers(370, (-4, 9), (10, 24), (4, 8), (3, 9), 1),  # regular
+    Buyers(150, (-9, 4), (23, 23), (9, 20), (3, 8), 1),  # loyal
+    Buyers(40, (-9, 6), (23, 23), (6, 18), (4, 11), 5),  # wholesale
+    Buyers(200, (-3, 4), (2, 5), (2, 7), (2, 8), 1),  # lapsed
+    Buyers(40, (-2, 4), (1, 4), (2, 5), (4, 11), 4),  # lapsed wholesale
+]
+MONTH_WEIGHTS = [8, 7, 8, 8, 9, 8, 8, 8, 12, 15, 18, 13]  # January to December
 WEEKDAY_WEIGHTS = [10, 11, 11, 12, 10, 0, 6]  # Monday to Sunday
 
 HOME = "United Kingdom"
@@ -139,14 +139,15 @@ class Shop:
         for family, (_, thing, material) in enumerate(families):
             price, first_colour = self.dice.pick(PRICES), self.dice.between(0, len(COLOURS) - 1)
             for n, letter in enumerate("ABCD"):
-                code = f"{61000 + family}{letter}" if family % 3 == 0 else f"{71000 + 4 * family + n}"
+                lettered = family % 3 == 0
+                code = f"{61000 + family}{letter}" if lettered else f"{71000 + 4 * family + n}"
                 colour = COLOURS[(first_colour + n) % len(COLOURS)]
                 end = " " if self.dice.chance(50) else ""
                 articles.append(Item(code, f"{colour} {material} {thing}{end}", 1, price))
         return articles
 
     def shuffled_customers(self) -> list[tuple[Buyers, int]]:
-        buyers = [kind for kind in BUYERS.values() for _ in range(kind.customers)]
+        buyers = [kind for kind in BUYERS for _ in range(kind.customers)]
         shuffled = sorted((self.dice.random(), n) for n in range(len(buyers)))
         return [(buyers[n], number) for number, (_, n) in enumerate(shuffled, start=20001)]
 
@@ -172,14 +173,12 @@ class Shop:
 
     def buy(self, buyers: Buyers, customer: str) -> None:
         """All orders of one customer, and what is sent back of them."""
-        dice, month = self.dice, len(self.days) / 13
-        last_day = len(self.days) - 1
-        first = min(
-            last_day, int((buyers.joins[0] + dice.random() * (buyers.joins[1] - buyers.joins[0])) * month)
-        )
-        last = min(last_day, first + int(dice.between(*buyers.stays) * month))
+        dice, month, end = self.dice, len(self.days) // 13, len(self.days) - 1
+        first = dice.between(*(joins * month for joins in buyers.joins))
+        last = min(end, first + dice.between(*buyers.stays) * month)
+        first = max(0, first)
         country = dice.pick(ABROAD) if dice.chance(90) else HOME
-        packs = buyers.packs * min(4, int(1 / (1 - dice.random())))  # few spend many times the rest
+        packs = buyers.packs * min(5, int(1 / (1 - dice.random())))  # some buy much more than most
         for _ in range(dice.between(*buyers.orders)):
             items = self.basket(dice.between(*buyers.lines), packs)
             order = Invoice(self.moment(first, last), items, customer, country)
@@ -197,12 +196,12 @@ class Shop:
         if day + 20 < len(self.days):
             start = self.dice.between(0, len(order.items) - 1)
             lines = order.items[start : start + self.dice.between(1, 3)]
-            back = [x._replace(quantity=-self.dice.between(1, x.quantity)) for x in lines if x.pence]
+            back = [x._replace(quantity=-self.dice.between(1, x.quantity)) for x in lines]
             when = self.moment(day, day + 20)
             self.invoices.append(Invoice(when, back, order.customer, order.country, "C"))
 
     def sell_to_guests(self) -> None:
-        for _ in range(1150):
+        for _ in range(1100):
             basket = self.basket(self.dice.between(3, 18), 1)
             dearer = [item._replace(pence=item.pence * 6 // 5) for item in basket]
             self.invoices.append(Invoice(self.moment(0, len(self.days) - 1), dearer))
@@ -221,8 +220,8 @@ class Shop:
             self.invoices.append(Invoice(when + timedelta(minutes=minute), [debt], prefix="A"))
         when, slip = self.moment(0, last_day), dice.pick(self.articles)._replace(quantity=74215)
         undo = slip._replace(quantity=-slip.quantity)
-        self.invoices.append(Invoice(when, [slip], "22001.0"))
-        self.invoices.append(Invoice(when + timedelta(minutes=16), [undo], "22001.0", prefix="C"))
+        self.invoices.append(Invoice(when, [slip], "20000.0"))
+        self.invoices.append(Invoice(when + timedelta(minutes=16), [undo], "20000.0", prefix="C"))
 
 
 def price(pence: int) -> str:
@@ -234,12 +233,13 @@ def price(pence: int) -> str:
 def write_days(shop: Shop, folder: Path, console: Console) -> int:
     """Write a file per opening day; returns the number of lines."""
     lines = 0
-    per_day: dict[date, list[list[str | int]]] = {day: [] for day in shop.days}
+    per_day: dict[date, list[list[str]]] = {day: [] for day in shop.days}
     invoices = sorted((x for x in shop.invoices if x.items), key=lambda invoice: invoice.when)
     for number, x in enumerate(invoices, start=600001):
         for code, description, quantity, pence in x.items:
-            row = [f"{x.prefix}{number}", code, description, quantity, str(x.when), price(pence)]
-            per_day[x.when.date()].append([*row, x.customer, x.country])
+            what = [f"{x.prefix}{number}", code, description, str(quantity)]
+            rest = [str(x.when), price(pence), x.customer, x.country]
+            per_day[x.when.date()].append(what + rest)
     for day, rows in track(per_day.items(), "Writing the sample", console=console, transient=True):
         with (folder / f"{day}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
