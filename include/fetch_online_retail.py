@@ -89,7 +89,7 @@ def download_once(url: str, target: Path, console: Console) -> None:
         response.raise_for_status()
         length = response.headers.get("Content-Length")
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-        with target.open("wb") as file, Progress(*columns, console=console, transient=True) as bar:
+        with target.open("wb") as file, Progress(*columns, **shown_on(console)) as bar:
             task = bar.add_task("Downloading", total=int(length) if length else None)
             for chunk in response.iter_bytes():
                 file.write(chunk)
@@ -134,7 +134,7 @@ def write_days(xlsx: Path, folder: Path, console: Console) -> int:
             total = sheet.max_row
             sheet.reset_dimensions()  # what a sheet says of its own size may be wrong
             cells = sheet.iter_rows(values_only=True)
-            rows = track(cells, "Writing CSVs", total=total, console=console, transient=True)
+            rows = track(cells, "Writing CSVs", total=total, **shown_on(console))
             for day, lines in groupby(typed_lines(iter(rows)), key=itemgetter(0)):
                 path = folder / f"{day}.csv"
                 head = [] if path.exists() else [HEADER]
@@ -233,6 +233,11 @@ def known_sha256(out_dir: Path) -> str | None:
     if said.get("files") != str(len(list(out_dir.glob("*.csv")))) or "sha256" not in said:
         raise Refused(f"{out_dir} is not what its {SOURCE} says; remove it and fetch it again")
     return said["sha256"]
+
+
+def shown_on(console: Console) -> dict[str, Any]:
+    """Progress bars are for a person who watches, and leave nothing behind."""
+    return {"console": console, "transient": True, "disable": not console.is_terminal}
 
 
 def say(console: Console, text: str) -> None:

@@ -13,10 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
-from airflow.exceptions import AirflowException
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook, BaseOperatorLink, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from include.config import PROJECT, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
@@ -34,13 +33,18 @@ def as_of(dag_run: Any, params: dict[str, Any]) -> str:
     return end.astimezone(ZoneInfo(settings.time_zone)).date().isoformat()
 
 
+def given(operator: Any) -> dict[str, str]:
+    """The rendered arguments of a task's job, by name."""
+    return dict(zip(operator.application_args[::2], operator.application_args[1::2], strict=True))
+
+
 class SnapshotLink(BaseOperatorLink):
     """From a task of a run to the page of the snapshot that the run publishes."""
 
     name = "Published snapshot"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        arguments = dict(zip(operator.application_args[::2], operator.application_args[1::2], strict=True))
+        arguments = given(operator)
         try:
             day = as_of_date(arguments["--as-of"])
             variant = load_config(config_folder(), load_params(arguments["--params"])).variant
@@ -102,8 +106,9 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
                 "as_of: a backfill takes its dates from its range, and as_of would give every run "
                 "the same one; start it again without as_of"
             )
-        as_of_date(self.application_args[1])
-        load_config(config_folder(), load_params(self.application_args[3]))
+        arguments = given(self)
+        as_of_date(arguments["--as-of"])
+        load_config(config_folder(), load_params(arguments["--params"]))
 
     def refuse_connection_that_means_yarn(self) -> None:
         """SparkSubmitHook takes YARN for a connection it cannot find or read, and says nothing."""

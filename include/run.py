@@ -45,12 +45,14 @@ def csv_files(data: Path) -> list[Path]:
     """The files of a data folder. Raises Refused when there is nothing to land."""
     if not data.is_dir():
         raise Refused(f"DATA: folder {data} is missing; give a folder of CSV files")
-    found = [
-        p for p in sorted(data.rglob("*")) if p.name.lower().endswith((".csv", ".csv.gz")) and p.is_file()
-    ]
+    found = [path for path in sorted(data.rglob("*")) if is_csv(path)]
     if not found:
         raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
     return found
+
+
+def is_csv(path: Path) -> bool:
+    return path.name.lower().endswith((".csv", ".csv.gz")) and path.is_file()
 
 
 def land(data: Path, lake: Lake) -> str:
@@ -170,9 +172,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
     customers = sum(int(row["customers"]) for row in rows)
     table.add_row("all", f"{customers:,}", "", money(str(sum(Decimal(row["revenue"]) for row in rows))))
     console.print(table)
-    console.print(
-        "recency: days since the last purchase, and orders: averages; spend: the median", style="dim"
-    )
+    console.print("recency (days since the last purchase) and orders: averages; spend: the median")
 
     stages = record["stages"]
     console.print(f"\n{stages['ingest']['rows_in']:,} lines landed, {stages['clean']['rows_out']:,} kept")

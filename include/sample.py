@@ -240,7 +240,9 @@ def write_days(shop: Shop, folder: Path, console: Console) -> int:
             what = [f"{x.prefix}{number}", code, description, str(quantity)]
             rest = [str(x.when), price(pence), x.customer, x.country]
             per_day[x.when.date()].append(what + rest)
-    for day, rows in track(per_day.items(), "Writing the sample", console=console, transient=True):
+    quiet = not console.is_terminal
+    days = track(per_day.items(), "Sample", console=console, transient=True, disable=quiet)
+    for day, rows in days:
         with (folder / f"{day}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
         lines += len(rows)

@@ -95,18 +95,16 @@ def snapshot_app() -> Any:
     return app
 
 
-def in_api_server() -> bool:
-    """Task processes load plugins too, and need no web application."""
+def fastapi_apps() -> list[dict[str, Any]]:
+    """The web application, in the API server. Task processes load plugins too and need none."""
     import sys
 
-    return "airflow.api_fastapi.app" in sys.modules
+    if "airflow.api_fastapi.app" not in sys.modules:
+        return []
+    return [{"app": snapshot_app(), "url_prefix": PREFIX, "name": "Customer segments"}]
 
 
 class CustomerSegmentsPlugin(AirflowPlugin):
     name = "customer_segments"
     operator_extra_links = [SnapshotLink()]  # noqa: RUF012 - as Airflow's plugins are written
-    fastapi_apps = (
-        [{"app": snapshot_app(), "url_prefix": PREFIX, "name": "Customer segments"}]
-        if in_api_server()
-        else []
-    )
+    fastapi_apps = fastapi_apps()

@@ -40,7 +40,7 @@ def cleaned_lines(ingested: DataFrame, excluded_codes: Iterable[str] = ()) -> Da
     """Every ingested line with its line_type and amount (quantity x unit_price, exact), and the
     reason and outcome of the rules; columns as in schemas.CLEANED. Nothing is left out.
     """
-    invoice = F.coalesce(F.trim("invoice_no"), F.lit(""))
+    invoice = F.coalesce("invoice_no", F.lit(""))
     is_purchase = invoice.rlike("^[0-9]+$")
     is_cancellation = F.upper(F.substring(invoice, 1, 1)) == "C"
     excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes))

@@ -58,6 +58,11 @@ class Layout:
     header: tuple[str, ...]
 
 
+def identity(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
 # -- the landing folder -------------------------------------------------------------------------
 
 
@@ -70,8 +75,7 @@ def landed_files(landing: Path) -> list[LandedFile]:
         name = path.relative_to(landing).as_posix()
         hidden = any(part.startswith((".", "_")) for part in Path(name).parts)
         if not hidden and name.lower().endswith((".csv", ".csv.gz")) and path.is_file():
-            stat = path.stat()
-            found.append(LandedFile(path, name, stat.st_size, stat.st_mtime_ns))
+            found.append(LandedFile(path, name, *identity(path)))
     if not found:
         raise Refused(f"landing folder {landing} has no .csv or .csv.gz file")
     return found
@@ -79,8 +83,7 @@ def landed_files(landing: Path) -> list[LandedFile]:
 
 def layout(file: LandedFile, columns: Columns) -> Layout:
     """The layout told by the file's first line. Raises Refused when one of our columns is absent."""
-    opened = gzip.open(file.path) if file.name.lower().endswith(".gz") else file.path.open("rb")
-    with opened as stream:
+    with (gzip.open if file.name.lower().endswith(".gz") else open)(file.path, "rb") as stream:
         first_line = stream.read(HEADER_BYTES).decode("utf-8-sig", errors="replace").splitlines()[:1]
     header_text = first_line[0] if first_line else ""
     delimiter = max(",;\t|", key=header_text.count)
@@ -176,6 +179,7 @@ def typed_lines(lines: DataFrame, table: Layout, columns: Columns, date_formats:
     when = F.trim("invoice_date")
     typed = text.withColumns(
         {
+            "invoice_no": F.trim("invoice_no"),
             "quantity": F.when(number == F.floor(number), number.try_cast("int")),
             "unit_price": F.when(price.try_cast(PRICE) == price, price.try_cast(PRICE)),
             "invoice_date": F.coalesce(
@@ -224,6 +228,9 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[str, dict[str, dict[st
     written = run.attempt / "ingested"
     reduce(DataFrame.unionByName, parts).write.partitionBy("outcome").parquet(str(written))
     outcomes = counts_by_file(run.spark.read.schema(INGESTED).parquet(str(written)))
+    for file in files:
+        if not file.path.exists() or file.identity != identity(file.path):
+            raise OSError(f"{file.name} was changed while it was read; try again when it is complete")
     batch = run.lake.commit_batch(written, run.lake.ingested(settings.ingest_rules))
     return batch, {
         file: {
