@@ -31,7 +31,7 @@ export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
-run: .venv/.ready data/sample/.ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
+run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
 	@.venv/bin/python -m include.run --sample data/sample --as-of '$(AS_OF)' --params '$(PARAMS)' \
 		$(if $(DATA),--data '$(DATA)') $(if $(LAKE),--lake '$(LAKE)')
 
@@ -41,9 +41,10 @@ test: .venv/.ready  ## lint, types and all tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
-sample: data/sample/.ready  ## the built-in sample shop as CSV files in data/sample
+sample: data/.sample-ready  ## the built-in sample shop as CSV files in data/sample
 
-data/sample/.ready: .venv/.ready include/sample.py
+data/.sample-ready: include/sample.py | .venv/.ready
+	@rm -rf data/sample
 	@.venv/bin/python -m include.sample data/sample && touch $@
 
 fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV files in OUT

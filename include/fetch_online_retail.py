@@ -81,7 +81,8 @@ def is_passing(error: BaseException) -> bool:
     """Whether another attempt may succeed: a lost connection or a server in trouble."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500
-    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.UnsupportedProtocol)
+    wrong_address = isinstance(error, httpx.UnsupportedProtocol)
+    return isinstance(error, httpx.TransportError) and not wrong_address
 
 
 def download_once(url: str, target: Path, console: Console) -> None:
@@ -209,7 +210,7 @@ def fetch(out_dir: Path, url: str, sha256: str | None, console: Console) -> str:
         folder.mkdir()
         lines = write_days(xlsx, folder, console)
         if url == URL and lines != LINES:
-            raise Refused(f"{url} has {lines:,} lines, the public data set {LINES:,}; do not use it")
+            raise Refused(f"{url} has {lines:,} lines, not the {LINES:,} known; do not use it")
         files = len(list(folder.iterdir()))
         (folder / SOURCE).write_text(
             "Online Retail (Chen 2015), UCI Machine Learning Repository, id 352\n"
@@ -245,7 +246,7 @@ def say(console: Console, text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m include.fetch_online_retail", description=__doc__)
+    parser = argparse.ArgumentParser(prog="fetch_online_retail", description=__doc__)
     parser.add_argument("out_dir", type=Path, help="a folder that is empty or does not exist yet")
     parser.add_argument("--url", default=URL)
     parser.add_argument("--sha256", type=str.lower, help="refuse a download with another checksum")

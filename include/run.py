@@ -151,9 +151,16 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
         title += " (built-in SAMPLE, an invented shop)"
     if record["variant"]:
         title += f", {record['variant']}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        show_edge=False,
+    )
     table.add_column("segment", no_wrap=True)
-    for name in ("customers", "share", "revenue", "share", "recency", "orders", "spend"):
+    for name in ("customers", "share", "revenue", "share", "days ago", "orders", "spend"):
         table.add_column(name, justify="right", no_wrap=True)
     with (folder / "segment_summary.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -164,7 +171,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
             percent(row["customer_share"]),
             money(row["revenue"]),
             percent(row["revenue_share"]),
-            f"{float(row['avg_recency_days']):.0f} days" if row["avg_recency_days"] else "",
+            f"{float(row['avg_recency_days']):.0f}" if row["avg_recency_days"] else "",
             f"{float(row['avg_frequency']):.1f}" if row["avg_frequency"] else "",
             money(row["median_monetary"]),
         )
@@ -172,7 +179,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
     customers = sum(int(row["customers"]) for row in rows)
     table.add_row("all", f"{customers:,}", "", money(str(sum(Decimal(row["revenue"]) for row in rows))))
     console.print(table)
-    console.print("recency (days since the last purchase) and orders: averages; spend: the median")
+    console.print("days ago (of the last purchase) and orders are averages, spend is the median")
 
     stages = record["stages"]
     console.print(f"\n{stages['ingest']['rows_in']:,} lines landed, {stages['clean']['rows_out']:,} kept")

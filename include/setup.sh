@@ -5,9 +5,10 @@ set -euo pipefail
 say() { printf 'setup: %s\n' "$*" >&2; }
 refuse() { say "$*"; exit 2; }
 mkdir -p .cache/tmp
+PATH=${PATH//"$PWD/.venv/bin:"/} # the environment to be made is no place to find Python in
 
 java_fits() { # Spark 4 runs on 17 or 21, with a module that trimmed runtimes leave out
-  "${JAVA_HOME:+$JAVA_HOME/bin/}java" --list-modules 2>/dev/null | grep -q '^jdk\.incubator\.vector@\(17\|21\)'
+  "${JAVA_HOME:+$JAVA_HOME/bin/}java" -XX:-UsePerfData --list-modules 2>/dev/null | grep -q '^jdk\.incubator\.vector@\(17\|21\)'
 }
 python_fits() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
