@@ -13,7 +13,6 @@ import hashlib
 import shutil
 import sys
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -23,6 +22,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile, ZipFile
 
 import httpx
 import openpyxl
@@ -44,7 +44,8 @@ LINES = 541_909  # of the public file; it does not change any more
 SOURCE = "SOURCE.txt"
 ATTEMPTS = 5
 FIRST_DELAY_SECONDS = 1.0  # doubled with each attempt
-BROKEN_XLSX = (zipfile.BadZipFile, zlib.error, ParseError, LookupError, ValueError, EOFError)
+# All that a damaged zip or xlsx raises while it is read.
+DAMAGE = (BadZipFile, zlib.error, ParseError, EOFError, RuntimeError, LookupError, ValueError)
 
 
 # Download
@@ -108,7 +109,7 @@ def file_sha256(file: Path) -> str:
 def unpack_xlsx(archive: Path, target: Path, url: str) -> None:
     """The one xlsx of the zip, its checksum verified."""
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with ZipFile(archive) as opened:
             damaged = opened.testzip()
             if damaged:
                 raise Refused(f"{url}: {damaged} in the zip is damaged; download it again")
@@ -117,7 +118,7 @@ def unpack_xlsx(archive: Path, target: Path, url: str) -> None:
                 raise Refused(f"{url}: expected one .xlsx in the zip, found {opened.namelist()}")
             with opened.open(names[0]) as inside, target.open("wb") as file:
                 shutil.copyfileobj(inside, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGE as error:
         raise Refused(
             f"{url} is not a whole zip file ({error}); download it again or check the address"
         ) from error
@@ -145,7 +146,7 @@ def write_days(xlsx: Path, folder: Path, console: Console) -> int:
                     for _, line in lines:
                         writer.writerow(line)
                         count += 1
-    except BROKEN_XLSX as error:
+    except DAMAGE as error:
         raise Refused(f"the xlsx cannot be read: {error}") from error
     return count
 

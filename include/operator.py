@@ -85,7 +85,7 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             super().execute(context)
         except AirflowException as error:
             told = JOB_ERROR.findall(str(error))
-            if told and "Error code is: 2" in str(error):
+            if told and "Error code is: 2." in str(error):
                 self.fail(told[-1])  # bad data or configuration: another try ends the same
             raise
 
@@ -96,8 +96,9 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         """Raises Refused for what spark-submit would tell badly, late or not at all."""
         if not os.environ.get("RFM_LAKE"):
             raise Refused("RFM_LAKE is not set; give it the folder of the lake on the shared volume")
-        if not (shutil.which("java") or Path(os.environ.get("JAVA_HOME", "/none"), "bin", "java").exists()):
-            raise Refused("no Java found; install Java 17 or 21, or set JAVA_HOME")
+        java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
+        if not shutil.which(java):
+            raise Refused(f"no Java found as {java}; install Java 17 or 21, or correct JAVA_HOME")
         if not shutil.which("spark-submit"):
             raise Refused("no spark-submit on the PATH; it comes with the pyspark package")
         self.refuse_connection_that_means_yarn()

@@ -264,10 +264,9 @@ def readme(files: Iterable[Path], seed: int) -> str:
 
 def is_sample(folder: Path, seed: int) -> bool:
     """Whether the folder holds the whole sample of this seed and version, untouched."""
-    files = [file for file in folder.iterdir() if file.name != README]
-    same_days = sorted(file.name for file in files) == [f"{day}.csv" for day in open_days()]
     note = folder / README
-    return same_days and note.is_file() and note.read_text(encoding="utf-8") == readme(files, seed)
+    files = [file for file in folder.iterdir() if file != note]
+    return note.is_file() and note.read_text(encoding="utf-8") == readme(files, seed)
 
 
 def make_sample(out_dir: Path, seed: int, console: Console) -> str:

@@ -180,7 +180,7 @@ def typed_lines(lines: DataFrame, table: Layout, columns: Columns, date_formats:
     typed = text.withColumns(
         {
             "invoice_no": F.trim("invoice_no"),
-            "quantity": F.when(number == F.floor(number), number.try_cast("int")),
+            "quantity": F.when(number.try_cast("int") == number, number.try_cast("int")),
             "unit_price": F.when(price.try_cast(PRICE) == price, price.try_cast(PRICE)),
             "invoice_date": F.coalesce(
                 *[F.try_to_timestamp(when, F.lit(pattern)) for pattern in date_formats]

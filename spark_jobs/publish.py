@@ -61,10 +61,7 @@ def cleaned_data(kept: DataFrame) -> DataFrame:
 
 def plain(name: str) -> Column:
     """Money with the decimals it has, at least two: 4.95, 0.001."""
-    exact = F.col(name)
-    two = exact.cast("decimal(38,2)")
-    text = F.when(exact == two, two.cast("string")).otherwise(F.rtrim(exact.cast("string"), F.lit("0")))
-    return text.alias(name)
+    return F.regexp_replace(F.col(name).cast("string"), r"(\.\d{2}\d*?)0+$", "$1").alias(name)
 
 
 def rejected(run: Run, view: dict[str, Any]) -> DataFrame:
