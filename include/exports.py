@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-# A text that starts so is run as a formula by Excel, LibreOffice and Google Sheets.
-FORMULA = r"^[=+\-@\t\r\n]"
+# A text that starts so is run as a formula by Excel, LibreOffice and Google Sheets; a number is not.
+FORMULA = r"^(?![+-]?\d+(\.\d+)?\z)[=+\-@\t\r\n]"
 ROWS_PER_GROUP = 128 * 1024
 
 

@@ -1,6 +1,7 @@
 """What the five jobs have in common: arguments, Spark session, record of the run, clear errors."""
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -79,7 +80,7 @@ class Run:
         """The lines that a view counts: of each batch those of the files still landed there."""
         folders = sorted(str(stage / batch) for batch in batches(view))
         if not folders:
-            return self.spark.createDataFrame([], schema)
+            return self.spark.range(0).select(*[F.lit(None).cast(c.dataType).alias(c.name) for c in schema])
         lines = self.spark.read.schema(schema).option("basePath", str(stage))
         table = lines.parquet(*folders).select(*schema.names, "batch")
         live = F.lit(True)
@@ -90,6 +91,17 @@ class Run:
                 live = live & ((F.col("batch") != name) | F.col("file").isin(files))
         table = table.where(live).drop("batch")
         return table.where(F.col("outcome") == outcome) if outcome else table
+
+
+def small_table(spark: SparkSession, rows: Sequence[tuple[Any, ...]], columns: str) -> DataFrame:
+    """A few rows of the driver's as a table: `columns` as in "file string, start long".
+
+    Made from one JSON literal, because createDataFrame starts a Python worker on the executors.
+    """
+    names = [column.split()[0] for column in columns.split(", ")]
+    values = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
+    schema = f"array<struct<{', '.join(c.replace(' ', ': ', 1) for c in columns.split(', '))}>>"
+    return spark.range(1, numPartitions=1).select(F.inline(F.from_json(F.lit(values), schema)))
 
 
 def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -> None:

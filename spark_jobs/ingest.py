@@ -30,7 +30,7 @@ from pyspark.sql.types import DecimalType
 
 from include.config import Columns
 from include.errors import Refused
-from include.job import Run, counts_by_file, job, log
+from include.job import Run, counts_by_file, job, log, small_table
 from include.lake import NOTHING, View, read_view
 from include.schemas import INGESTED, LANDED_COLUMNS, PRICE
 
@@ -144,7 +144,7 @@ def text_lines(spark: SparkSession, folder: Path) -> tuple[DataFrame, dict[str, 
         offsets.append((name, block["block"], before - block["first"] + 1))
         above[name] = before + block["all"]
         rows[name] = rows.get(name, -1) + block["filled"]  # -1: the header
-    start = spark.createDataFrame(offsets, "name string, block long, start long")
+    start = small_table(spark, offsets, "name string, block long, start long")
     numbered = lines.join(F.broadcast(start), ["name", "block"], "inner").select(
         "name", (F.col("place") + F.col("start")).alias("line"), "raw"
     )
@@ -219,7 +219,7 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[str, dict[str, dict[st
         link = folder / f"{number:06}.csv{'.gz' if file.name.lower().endswith('.gz') else ''}"
         link.symlink_to(file.path.resolve())
         names.append((link.name, file.name))
-    file_of = run.spark.createDataFrame(names, "name string, file string")
+    file_of = small_table(run.spark, names, "name string, file string")
     for table, folder in folders.items():
         lines, counts = text_lines(run.spark, folder)
         rows |= counts

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from include.config import SegmentMap
 from include.exports import write_small_csv
-from include.job import job
+from include.job import job, small_table
 from include.lake import read_record
 from include.schemas import CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
@@ -42,7 +42,10 @@ def values_at_ranks(values: DataFrame, ranks: Iterable[tuple[str, int]]) -> dict
     steps = F.array(*[F.lit(step / RANGES) for step in range(1, RANGES)])
     rough = values.groupBy("group").agg(F.percentile_approx("value", steps, F.lit(1000)).alias("bounds"))
     # Collected, because a rough quantile may come out differently when it is computed again.
-    bounds = spark.createDataFrame(rough.collect(), "group string, bounds array<decimal(18,2)>")
+    found_bounds = [(row["group"], [str(bound) for bound in row["bounds"]]) for row in rough.collect()]
+    bounds = small_table(spark, found_bounds, "group string, bounds array<string>").withColumn(
+        "bounds", F.col("bounds").cast("array<decimal(18,2)>")
+    )
     histogram = (
         values.groupBy("group", "value")
         .count()
@@ -55,8 +58,8 @@ def values_at_ranks(values: DataFrame, ranks: Iterable[tuple[str, int]]) -> dict
     for row in sorted(counted, key=lambda row: (row["group"], row["range"])):
         starts.append((row["group"], row["range"], before[row["group"]]))
         before[row["group"]] += row["n"]
-    start = spark.createDataFrame(starts, "group string, range int, start long")
-    wanted = spark.createDataFrame(list(ranks), "group string, rank long")
+    start = small_table(spark, starts, "group string, range int, start long")
+    wanted = small_table(spark, list(ranks), "group string, rank long")
     in_range = Window.partitionBy("group", "range").orderBy("value")
     found = (
         histogram.join(F.broadcast(start), ["group", "range"], "inner")

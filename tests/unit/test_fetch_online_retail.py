@@ -283,8 +283,8 @@ def test_a_zip_with_a_flipped_byte_is_refused(site, out_dir, capsys):
 
 def test_a_flipped_bit_anywhere_is_refused_or_harmless(site, tmp_path, capsys):
     small = zipped(zipfile.ZIP_DEFLATED, data_xlsx=xlsx())
-    directory = len(small) - 80  # of the zip, at its end
-    for position in [*range(0, 60, 2), *range(60, directory, 600), *range(directory, len(small), 2)]:
+    end, directory = len(small), len(small) - 80
+    for position in [*range(0, 60, 2), *range(60, directory, 600), *range(directory, end, 2)]:
         out_dir = tmp_path / str(position) / "out"
         url = site.answer((200, flipped(small, position, position % 7)))
         if main([str(out_dir), "--url", url]) == 0:

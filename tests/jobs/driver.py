@@ -1,0 +1,28 @@
+"""The mains of the jobs in one process, one after the other: one start of a JVM instead of many.
+
+Reads a line of JSON {"task", "arguments"} from stdin for each, and answers with a line of JSON
+{"code", "log"}: the exit code the job would have ended with, and what it wrote to stderr.
+"""
+
+import io
+import json
+import logging
+import sys
+from contextlib import redirect_stderr
+from importlib import import_module
+
+
+def run(task: str, arguments: list[str]) -> dict[str, object]:
+    code, log = 0, io.StringIO()
+    logging.getLogger().handlers.clear()  # so that this job's log goes to this job's stderr
+    with redirect_stderr(log):
+        try:
+            import_module(f"spark_jobs.{task}").main(arguments)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return {"code": code, "log": log.getvalue()}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(json.dumps(run(**json.loads(line))), flush=True)
