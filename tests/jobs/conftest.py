@@ -17,7 +17,7 @@ TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
 
 @dataclass
 class Ended:
-    """How a job ended: its exit code and its log (stderr)."""
+    """How a job ended: its exit code and what it printed."""
 
     code: int
     log: str
@@ -68,19 +68,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def submit(environment: dict[str, str]) -> RunJob:
     """Submit a job's script with the real spark-submit, as Airflow does."""
 
-    def submitted(task: str, given: Sequence[str], **more_environment: str) -> Ended:
+    def submitted(task: str, given: Sequence[str]) -> Ended:
         script = PROJECT / "spark_jobs" / f"{task}.py"
         command = ["spark-submit", "--master", "local[2]", "--name", f"rfm {task}", str(script), *given]
         where = environment["RFM_WORKING_FOLDER"]
-        done = subprocess.run(
-            command,
-            env=environment | more_environment,
-            cwd=where,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(done.returncode, done.stderr or done.stdout)
+        # The output of a Python driver reaches spark-submit's stdout; Airflow reads both as one, too.
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run(command, env=environment, cwd=where, check=False, **streams)
+        return Ended(done.returncode, done.stdout)
 
     return submitted
 
@@ -89,7 +84,9 @@ def submit(environment: dict[str, str]) -> RunJob:
 def run(environment: dict[str, str]) -> Iterator[RunJob]:
     """Run a job's main in a process that all tests of this folder share."""
     where = environment["RFM_WORKING_FOLDER"]
-    env = environment | {"PYSPARK_SUBMIT_ARGS": "--master local[2] pyspark-shell"}
+    env = environment | {
+        "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.default.parallelism=1 pyspark-shell"
+    }
     with (Path(where) / "driver.log").open("w") as log:
         command = [sys.executable, str(PROJECT / "tests" / "jobs" / "driver.py")]
         driver = subprocess.Popen(
