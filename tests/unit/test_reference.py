@@ -202,7 +202,7 @@ def test_lines_are_read_as_written(tmp_path):
     header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
     text = header + '536365,85123a,"A ""T"" LIGHT, RED ",6,2010-12-01 08:26:00,0.001,17850.0,EIRE\n'
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    when, price = datetime(2010, 12, 1, 8, 26), Decimal("0.001")
+    when, price = datetime.fromisoformat("2010-12-01T08:26:00"), Decimal("0.001")
     expected = Line("536365", "85123a", 'A "T" LIGHT, RED ', 6, when, price, "17850", "EIRE")
     assert read_lines([tmp_path / "a.csv"]) == [expected]
 
