@@ -427,9 +427,8 @@ def test_new_changed_and_deleted_files_leave_no_trace(snapshot: Snapshot, shop: 
     original = content(lake / "published" / "as_of=2011-02-10")
 
     (lake / "landing" / "2011-01-20.csv").unlink()
-    land(
-        lake, "2011-02-08.csv", [*SHOP["2011-02-08.csv"][:2], "115,A,LAMP,7,2011-02-09 08:00:00,5,107,Malta"]
-    )
+    malta = [f"115,A,LAMP,{n},2011-02-09 08:00:00,5,107,Malta" for n in range(1, 6)]
+    land(lake, "2011-02-08.csv", [*SHOP["2011-02-08.csv"][:2], *malta])
     late = land(lake, "late/2010-12-24.csv.gz", ["099,A,LAMP,3,2010-12-24 08:00:00,5,103,United Kingdom"])
     changed = snapshot(lake, params=params)
     record = json.loads((changed / "run.json").read_text())

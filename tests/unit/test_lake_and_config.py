@@ -1,0 +1,278 @@
+"""Commits, views and sweeping in the lake; what the configuration accepts and how it says no."""
+
+import csv
+import json
+import subprocess
+import sys
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from pyspark.sql import SparkSession
+
+from include.config import (
+    CODES,
+    PROJECT,
+    Params,
+    SegmentMap,
+    as_of_date,
+    load_config,
+    load_params,
+    load_segment_map,
+    map_problems,
+)
+from include.errors import Refused
+from include.exports import write_csv, write_parquet
+from include.job import small_table
+from include.lake import Lake, read_record, read_view
+from spark_jobs.ingest import landed_files, layout, same_content
+from spark_jobs.publish import check_reject_shares, check_stages
+
+CONFIG = PROJECT / "include" / "config"
+DAY = date(2011, 12, 10)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "a lake")
+    lake.landing.mkdir(parents=True)
+    return lake
+
+
+def version(lake: Lake, listing: int, text: str) -> Path | None:
+    with lake.attempt("publish") as attempt:
+        written = attempt / "version"
+        written.mkdir()
+        (written / "file").write_text(text)
+        return lake.commit_version(written, lake.published(DAY), {"listing": listing})
+
+
+# -- the lake -----------------------------------------------------------------------------------
+
+
+def test_a_version_replaces_the_one_before_and_leaves_it_whole_for_its_readers(lake: Lake) -> None:
+    version(lake, 1, "one")
+    before = lake.published(DAY).resolve()
+    version(lake, 1, "two")
+    assert (lake.published(DAY) / "file").read_text() == "two"
+    assert (before / "file").read_text() == "one"
+
+
+def test_a_result_of_an_earlier_listing_never_replaces_that_of_a_later_one(lake: Lake) -> None:
+    version(lake, 2, "later")
+    assert version(lake, 1, "earlier, and late to finish") is None
+    assert (lake.published(DAY) / "file").read_text() == "later"
+    stage = lake.ingested("rules")
+    lake.commit_view(stage, {"listing": 2, "files": {}})
+    assert lake.commit_view(stage, {"listing": 1, "files": {}})["listing"] == 2
+    assert read_view(stage) == {"listing": 2, "files": {}}
+
+
+def test_listings_are_numbered_upwards_even_when_the_counter_is_lost(lake: Lake) -> None:
+    first = lake.next_listing()
+    lake.commit_view(lake.ingested("rules"), {"listing": first + 5, "files": {}})
+    (lake.root / ".listing").unlink()
+    assert lake.next_listing() == first + 6
+
+
+def test_latest_points_to_the_newest_date_and_links_are_relative(lake: Lake, tmp_path: Path) -> None:
+    version(lake, 1, "new")
+    with lake.attempt("publish") as attempt:
+        (attempt / "version").mkdir()
+        lake.commit_version(attempt / "version", lake.published(date(2011, 1, 1)), {"listing": 1})
+    lake.point_latest()
+    lake.root.rename(tmp_path / "moved")
+    assert (tmp_path / "moved" / "published" / "latest" / "file").read_text() == "new"
+
+
+def test_sweeping_leaves_what_is_pointed_to_and_only_that(lake: Lake) -> None:
+    stage, orders = lake.cleaned("r"), lake.orders("r")
+    for folder in (stage, orders):
+        for batch in ("kept", "old"):
+            (folder / f"batch={batch}").mkdir(parents=True)
+    lake.commit_view(stage, {"listing": 1, "files": {"a.csv": {"batch": "kept"}}})
+    version(lake, 1, "one")
+    (lake.root / ".attempts" / "killed").mkdir(parents=True)
+    with lake.alive():
+        pass
+    assert [path.name for path in stage.glob("batch=*")] == ["batch=kept"]
+    assert [path.name for path in orders.glob("batch=*")] == ["batch=kept"]
+    assert (lake.published(DAY) / "file").exists()
+    assert not (lake.root / ".attempts").exists()
+
+
+def test_nothing_is_swept_while_another_job_lives(lake: Lake) -> None:
+    left = lake.root / ".attempts" / "of another job"
+    left.mkdir(parents=True)
+    code = (
+        "import sys; from pathlib import Path; from include.lake import Lake\n"
+        "with Lake(Path(sys.argv[1])).alive(): print('in', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(lake.root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=PROJECT,
+    ) as other:
+        assert other.stdin and other.stdout
+        assert other.stdout.readline() == b"in\n"
+        with lake.alive():
+            pass
+        assert left.exists()
+        other.stdin.close()
+        assert other.wait(20) == 0
+    assert not left.exists()
+
+
+def test_a_task_before_its_time_says_what_is_missing(lake: Lake) -> None:
+    with pytest.raises(Refused, match="as_of=2011-12-10: not there yet"):
+        read_record(lake.rfm(DAY))
+
+
+# -- landing ------------------------------------------------------------------------------------
+
+
+def test_a_landing_folder_missing_or_empty_is_refused(lake: Lake) -> None:
+    (lake.landing / "x.csv").mkdir()
+    (lake.landing / ".y.csv").write_text("")
+    (lake.landing / "z.csv.part").write_text("")
+    with pytest.raises(Refused, match=r"has no \.csv"):
+        landed_files(lake.landing)
+    with pytest.raises(Refused, match="missing; create it"):
+        landed_files(lake.landing / "nowhere")
+
+
+def test_a_file_without_one_of_the_columns_is_refused_by_file_and_column(lake: Lake) -> None:
+    (lake.landing / "a.csv").write_text(
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,CustomerID,Country"
+    )
+    columns = load_config(CONFIG, Params()).settings.landing.columns
+    with pytest.raises(Refused, match=r"a\.csv: line 1: column UnitPrice missing .* it has InvoiceNo"):
+        layout(landed_files(lake.landing)[0], columns)
+
+
+def test_of_files_with_the_same_content_the_first_by_name_counts(lake: Lake) -> None:
+    for name, text in {"a.csv": "one", "b.csv": "two", "c.csv": "one", "d.csv": "three"}.items():
+        (lake.landing / name).write_text(text)
+    files = landed_files(lake.landing)
+    assert same_content(files, {file.name: {} for file in files}) == {"c.csv": "a.csv"}
+
+
+# -- publish ------------------------------------------------------------------------------------
+
+
+def stages(**changed: int) -> dict[str, dict[str, object]]:
+    rows = {"ingest": (100, 100), "clean": (100, 80), "rfm": (80, 80), "segment": (9, 9)}
+    return {
+        task: {"rows_in": given, "rows_out": out, "rejects": {"missing_customer": given - out}}
+        for task, (given, out) in rows.items()
+    } | {task: {"rows_in": n, "rows_out": n, "rejects": {}} for task, n in changed.items()}
+
+
+def test_a_snapshot_that_does_not_reconcile_is_refused_with_the_numbers() -> None:
+    check_stages(stages())
+    with pytest.raises(Refused, match="clean gave 80 lines and rfm took 79"):
+        check_stages(stages(rfm=79))
+
+
+def test_more_rejects_than_configured_are_refused_with_the_numbers() -> None:
+    allowed = load_config(CONFIG, Params()).settings.max_reject_share
+    check_reject_shares(stages(), allowed)
+    with pytest.raises(Refused, match=r"rejected 20 of 100 lines \(20\.0%\) as missing_customer"):
+        check_reject_shares(stages(), allowed.model_copy(update={"missing_customer": 0.1}))
+
+
+def test_csv_is_rfc_4180_and_harmless_in_a_spreadsheet(spark: SparkSession, tmp_path: Path) -> None:
+    texts = ['=HYPERLINK("x")', "+1+1", "@SUM(A1)", "-2+3", "-2.50", 'A "B", C', " padded ", "", "plain"]
+    table = small_table(spark, list(enumerate(texts)), "n int, text string").repartition(3).orderBy("n")
+    write_csv(table, tmp_path / "t.csv")
+    data = (tmp_path / "t.csv").read_bytes()
+    assert data.startswith(b"n,text\r\n0,") and data.endswith(b"8,plain\r\n")
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        found = [row["text"] for row in csv.DictReader(stream, strict=True)]
+    assert found == [f"'{t}" if (t[:1] in "=+@" and t) or t == "-2+3" else t for t in texts]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_equal_tables_make_equal_parquet_files_however_they_were_parted(tmp_path: Path) -> None:
+    rows = pa.table({"a": list(range(1000)), "b": [Decimal(n) for n in range(1000)]})
+    for name, cuts in {"one": [0, 1000], "many": [0, 1, 500, 500, 1000]}.items():
+        (tmp_path / name).mkdir()
+        for number, (start, end) in enumerate(pairwise(cuts)):
+            pq.write_table(rows.slice(start, end - start), tmp_path / name / f"part-{number:05}.parquet")
+        assert write_parquet(tmp_path / name, ["a", "b"], tmp_path / f"{name}.parquet") == 1000
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "many.parquet").read_bytes()
+    assert pq.read_table(tmp_path / "one.parquet").equals(rows)
+
+
+# -- configuration ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rfm11", "rf10"])
+def test_the_maps_that_come_with_the_project_cover_each_code_once(name: str) -> None:
+    assert sorted(load_segment_map(CONFIG / "segment_maps", name).by_code) == CODES
+
+
+def test_a_map_that_misses_or_doubles_codes_is_told_with_them() -> None:
+    segments = [
+        {"name": "low", "description": "", "codes": ["[1-3]..", "[123]..", "111"]},
+        {"name": "high", "description": "", "codes": ["5..", "4[1234]."]},
+    ]
+    assert map_problems(SegmentMap.model_validate({"segments": segments})) == [
+        "low: '[1-3]..' matches none of the codes 111 to 555",
+        "codes missing: 451 452 453 454 455",
+        "codes doubled: 111 (low, low)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ('{"lookback_days": 0}', "params: lookback_days"),
+        ('{"cancellations": "gross"}', "params: cancellations"),
+        ('{"lookback": 5}', "params: lookback"),
+        ("{", "not valid JSON"),
+        ("[]", "params"),
+    ],
+)
+def test_wrong_params_are_refused_by_name(params: str, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        load_params(params)
+
+
+@pytest.mark.parametrize("text", ["2011-13-01", "10.12.2011", "today", "", "1899-12-31", "2999-01-01"])
+def test_what_is_no_date_of_a_shop_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="as_of"):
+        as_of_date(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("time_zone", "Europe/Lundon", "time_zone: .*unknown time zone"),
+        ("compare_days", 0, "compare_days"),
+        ("segment_map", "rfm12", "unknown map 'rfm12'; .* has rf10, rfm11"),
+        ("look_back", 3, "look_back"),
+        ("landing", {}, r"landing\.columns: Field required"),
+    ],
+)
+def test_a_wrong_key_of_the_configuration_is_refused_by_file_and_name(
+    tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    (tmp_path / "segment_maps").symlink_to(CONFIG / "segment_maps")
+    given = yaml.safe_load((CONFIG / "segmentation.yaml").read_text()) | {key: value}
+    (tmp_path / "segmentation.yaml").write_text(json.dumps(given))
+    with pytest.raises(Refused, match=told):
+        load_config(tmp_path, Params())
+
+
+def test_only_params_that_change_the_result_make_a_variant() -> None:
+    same = Params(as_of=DAY, segment_map="rfm11", export_cleaned_data=True)
+    assert load_config(CONFIG, same).variant is None
+    other = Params(segment_map="rf10", cancellations="drop")
+    assert load_config(CONFIG, other).variant == "cancellations=drop,segment_map=rf10"

@@ -1,0 +1,304 @@
+"""The rules of ingest, clean, rfm and segment, each on a table of a few lines written here."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from include.config import RunConfig, SegmentMap
+from include.job import counts_by_file, small_table
+from spark_jobs.clean import cleaned_lines, orders, without_repeats
+from spark_jobs.ingest import Layout, text_lines, typed_lines
+from spark_jobs.rfm import customer_rfm, orders_before
+from spark_jobs.segment import cut_points, segmented, values_at_ranks
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+Read = Callable[..., DataFrame]
+
+
+@pytest.fixture
+def ingested(spark: SparkSession, config: RunConfig, tmp_path: Path) -> Read:
+    """Files (as bytes or lines), read and typed by the functions of ingest."""
+
+    def read(*files: bytes | list[str], layout: Layout | None = None) -> DataFrame:
+        for number, content in enumerate(files):
+            data = content if isinstance(content, bytes) else "\n".join([HEADER, *content, ""]).encode()
+            (tmp_path / f"{number}.csv").write_bytes(data)
+        lines, _ = text_lines(spark, tmp_path)
+        landing = config.settings.landing
+        layout = layout or Layout(",", tuple(HEADER.split(",")))
+        return typed_lines(
+            lines.withColumnRenamed("name", "file"), layout, landing.columns, landing.date_formats
+        )
+
+    return read
+
+
+def line(**given: str) -> str:
+    values = {
+        "invoice": "536365",
+        "stock": "85123A",
+        "text": "RED MUG",
+        "quantity": "6",
+        "date": "2010-12-01 08:26:00",
+        "price": "2.55",
+        "customer": "17850.0",
+        "country": "United Kingdom",
+    } | given
+    return ",".join(values.values())
+
+
+def column(table: DataFrame, name: str) -> list[Any]:
+    return [row[name] for row in table.orderBy("file", "line").collect()]
+
+
+# -- ingest -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, None),
+        ({"quantity": "6.0"}, None),
+        ({"quantity": "1e2"}, None),
+        ({"quantity": "6.5"}, "quantity_unreadable"),
+        ({"quantity": "six"}, "quantity_unreadable"),
+        ({"quantity": ""}, "quantity_unreadable"),
+        ({"quantity": "2147483648"}, "quantity_unreadable"),
+        ({"quantity": "9" * 30}, "quantity_unreadable"),
+        ({"price": "0.001"}, None),
+        ({"price": "0.00001"}, "unit_price_unreadable"),
+        ({"price": "2.5500000"}, None),
+        ({"price": "GBP 2"}, "unit_price_unreadable"),
+        ({"price": "nan"}, "unit_price_unreadable"),
+        ({"date": "12/1/2010 8:26"}, None),
+        ({"date": "2010-12-01T08:26:00"}, None),
+        ({"date": "2010-02-30 08:26:00"}, "invoice_date_unreadable"),
+        ({"date": ""}, "invoice_date_unreadable"),
+        ({"country": "UK,more"}, "wrong_number_of_fields"),
+        ({"text": '"half a quote'}, "wrong_number_of_fields"),
+        ({"text": '"A ""T"" LIGHT, RED"'}, None),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_line_is_typed_or_rejected_with_the_first_reason_that_applies(
+    ingested: Read, given: dict[str, str], reason: str | None
+) -> None:
+    text = line(**given)
+    row = ingested([text]).collect()[0]
+    assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
+    assert row["raw"] == text
+
+
+def test_each_reject_has_its_file_and_line_whatever_stands_around_it(ingested: Read) -> None:
+    crlf = "\r\n".join([HEADER, line(), "", line(quantity="x"), line()]).encode()
+    bom = b"\xef\xbb\xbf" + "\n".join([HEADER, line(price="x")]).encode()
+    table = ingested(crlf, [line()], bom).where("outcome = 'rejected'")
+    assert [(r["file"], r["line"], r["reason"]) for r in table.orderBy("file").collect()] == [
+        ("0.csv", 4, "quantity_unreadable"),
+        ("2.csv", 2, "unit_price_unreadable"),
+    ]
+
+
+def test_lines_are_numbered_through_the_blocks_of_a_large_file(spark: SparkSession, ingested: Read) -> None:
+    size = spark.conf.get("spark.sql.files.maxPartitionBytes")
+    spark.conf.set("spark.sql.files.maxPartitionBytes", "1000")
+    spark.conf.set("spark.sql.files.openCostInBytes", "0")
+    try:
+        table = ingested([line(quantity=str(n)) for n in range(2, 302)], [line(quantity="2")])
+        assert table.rdd.getNumPartitions() > 10
+        rows = table.select("file", "line", "quantity").collect()
+    finally:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", size or "128MB")
+        spark.conf.unset("spark.sql.files.openCostInBytes")
+    assert len(rows) == 301
+    assert all(row["line"] == row["quantity"] for row in rows)
+
+
+def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(ingested: Read) -> None:
+    names = ["Country", "Note", *HEADER.split(",")[:-1]]
+    content = ";".join(names) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n"
+    row = ingested(content.encode(), layout=Layout(";", tuple(names))).collect()[0]
+    assert (row["country"], row["invoice_no"], row["unit_price"]) == ("EIRE", "536365", Decimal("2.5500"))
+
+
+def test_quoted_text_is_read_by_rfc_4180(ingested: Read) -> None:
+    table = ingested([line(text='"A ""T"" LIGHT, RED"'), line(text=""), line(text='""')])
+    assert column(table, "description")[0] == 'A "T" LIGHT, RED'
+    assert column(table, "outcome") == ["kept"] * 3
+
+
+# -- clean --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({}, None),
+        ({"customer": ""}, "missing_customer"),
+        ({"customer": "NULL"}, "missing_customer"),
+        ({"customer": "nan"}, "missing_customer"),
+        ({"customer": "C-0042"}, None),
+        ({"customer": "", "invoice": "A1", "quantity": "0"}, "missing_customer"),
+        ({"stock": "post"}, "excluded_stock_code"),
+        ({"invoice": "A563185"}, "unknown_invoice_type"),
+        ({"invoice": ""}, "unknown_invoice_type"),
+        ({"quantity": "0"}, "quantity_not_positive"),
+        ({"quantity": "-1", "price": "0"}, "quantity_not_positive"),
+        ({"price": "0"}, "price_not_positive"),
+        ({"price": "-5"}, "price_not_positive"),
+        ({"invoice": "C536365", "quantity": "-1"}, None),
+        ({"invoice": "c536365", "quantity": "-1"}, None),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_line_is_kept_or_rejected_by_the_first_rule_that_applies(
+    ingested: Read, given: dict[str, str], reason: str | None
+) -> None:
+    row = cleaned_lines(ingested([line(**given)]), {"POST"}).collect()[0]
+    assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
+
+
+def test_customer_ids_are_normalised(ingested: Read) -> None:
+    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
+    table = cleaned_lines(ingested([line(customer=given) for given in ids]))
+    assert column(table, "customer_id") == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
+
+
+def test_an_amount_is_exact(ingested: Read) -> None:
+    table = cleaned_lines(ingested([line(price="0.001", quantity="3"), line(price="0.1", quantity="3")]))
+    assert column(table, "amount") == [Decimal("0.0030"), Decimal("0.3000")]
+
+
+def test_of_equal_lines_the_first_stays_where_duplicates_are_dropped(ingested: Read) -> None:
+    table = cleaned_lines(ingested([line(), line(), line(quantity="7")], [line(customer="17850")]))
+    reasons = column(without_repeats(table), "reason")
+    assert reasons == [None, "duplicate_line", None, "duplicate_line"]
+    assert column(table, "reason") == [None] * 4
+
+
+def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> None:
+    table = cleaned_lines(ingested([line(), line(price="1.00")], [line()], [line(customer="")]))
+    rows = orders(table.where("outcome = 'kept'")).orderBy("file").collect()
+    assert [(r["file"], r["lines"], r["amount"]) for r in rows] == [
+        ("0.csv", 2, Decimal("21.3000")),
+        ("1.csv", 1, Decimal("15.3000")),
+    ]
+    counts = {"0.csv": {"kept": 2}, "1.csv": {"kept": 1}, "2.csv": {"missing_customer": 1}}
+    assert counts_by_file(table) == counts
+
+
+# -- rfm ----------------------------------------------------------------------------------------
+
+D = date(2011, 1, 1)
+
+
+def order(spark: SparkSession, *rows: tuple[str, str, str, str, str]) -> DataFrame:
+    """Orders of (customer, invoice, date, amount, country)."""
+    given = [
+        ("f", c, i, d, "cancellation" if i.startswith("C") else "purchase", country, 1, amount)
+        for c, i, d, amount, country in rows
+    ]
+    columns = "file string, customer_id string, invoice_no string, order_date date, line_type string, "
+    table = small_table(spark, given, columns + "country string, lines long, amount string")
+    return table.withColumn("amount", table["amount"].cast("decimal(38,4)"))
+
+
+def only(table: DataFrame) -> dict[str, Any]:
+    rows = table.collect()
+    assert len(rows) == 1
+    return rows[0].asDict()
+
+
+def test_a_cancelled_order_counts_for_neither_recency_nor_frequency(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-01", "100", "UK"), ("1", "C11", "2010-12-30", "-30", "UK"))
+    row = only(customer_rfm(table, D, "net"))
+    assert (row["recency_days"], row["frequency"], row["monetary"]) == (31, 1, Decimal("70.00"))
+    assert (row["gross"], row["returned"]) == (Decimal("100.00"), Decimal("30.00"))
+    assert only(customer_rfm(table, D, "drop"))["monetary"] == Decimal("100.00")
+
+
+def test_a_customer_with_cancellations_only_is_left_out(spark: SparkSession) -> None:
+    assert customer_rfm(order(spark, ("1", "C11", "2010-12-30", "-30", "UK")), D, "net").count() == 0
+
+
+def test_a_customer_whose_purchases_were_all_cancelled_stays(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-01", "9", "UK"), ("1", "C11", "2010-12-01", "-10", "UK"))
+    assert only(customer_rfm(table, D, "net"))["monetary"] == Decimal("-1.00")
+
+
+def test_an_invoice_over_two_days_or_countries_counts_once(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-01", "1", "UK"), ("1", "10", "2010-12-02", "1", "EIRE"))
+    row = only(customer_rfm(table, D, "net"))
+    assert (row["frequency"], row["country"], row["recency_days"]) == (1, "EIRE", 30)
+
+
+def test_of_several_countries_on_the_last_day_the_first_by_name_counts(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-02", "1", "UK"), ("1", "11", "2010-12-02", "1", "EIRE"))
+    assert only(customer_rfm(table, D, "net"))["country"] == "EIRE"
+
+
+def test_money_is_rounded_half_up_once_per_customer(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-02", "0.0025", "UK"), ("1", "11", "2010-12-02", "0.0025", "UK"))
+    row = only(customer_rfm(table, D, "net"))
+    assert (row["monetary"], row["avg_order_value"]) == (Decimal("0.01"), Decimal("0.01"))
+
+
+def test_the_as_of_date_is_exclusive_and_the_look_back_includes_its_first_day(spark: SparkSession) -> None:
+    days = ["2010-12-29", "2010-12-30", "2010-12-31", "2011-01-01"]
+    table = order(spark, *[("1", str(n), day, "1", "UK") for n, day in enumerate(days)])
+    assert orders_before(table, D, None).count() == 3
+    assert orders_before(table, D, 2).count() == 2
+
+
+# -- segment ------------------------------------------------------------------------------------
+
+
+def customers(spark: SparkSession, monetary: list[str]) -> DataFrame:
+    rows = [(str(n), str(D), n % 7 + 1, n % 3 + 1, value) for n, value in enumerate(monetary)]
+    columns = "customer_id string, as_of date, recency_days int, frequency long, monetary string"
+    table = small_table(spark, rows, columns)
+    return table.withColumn("monetary", table["monetary"].cast("decimal(18,2)"))
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 6, 99, 700])
+def test_a_cut_is_the_smallest_value_with_enough_customers_at_or_below(spark: SparkSession, n: int) -> None:
+    values = [Decimal(i * i * 37 % 1009) - 300 for i in range(n)]
+    cuts = cut_points(customers(spark, [str(v) for v in values]))[D]["M"]
+    wanted = [min(v for v in values if 5 * sum(w <= v for w in values) >= j * n) for j in range(1, 5)]
+    assert cuts == wanted
+
+
+def test_values_at_ranks_are_those_of_the_sorted_list(spark: SparkSession) -> None:
+    values = [(f"g{i % 2}", str(i * 7919 % 104)) for i in range(500)]
+    table = small_table(spark, values, "group string, value string")
+    table = table.withColumn("value", table["value"].cast("decimal(18,2)"))
+    found = values_at_ranks(table, {(g, r) for g in ("g0", "g1") for r in (1, 2, 125, 249, 250)})
+    for group in ("g0", "g1"):
+        ordered = sorted(Decimal(v) for g, v in values if g == group)
+        assert {r: v for (g, r), v in found.items() if g == group} == {
+            r: ordered[r - 1] for r in (1, 2, 125, 249, 250)
+        }
+
+
+def test_no_customers_have_no_cut_points(spark: SparkSession) -> None:
+    assert cut_points(customers(spark, ["1"]).where("false")) == {}
+
+
+def test_scores_count_the_cuts_below_a_value_and_recency_is_better_when_less(spark: SparkSession) -> None:
+    everything = SegmentMap.model_validate(
+        {"segments": [{"name": "all", "description": "", "codes": ["..."]}]}
+    )
+    cuts = {"R": [Decimal(n) for n in (2, 4, 6, 8)], "F": [Decimal(1)] * 4, "M": [Decimal(10)] * 4}
+    table = small_table(
+        spark,
+        [(1, 1, "9"), (2, 2, "10"), (3, 1, "11"), (9, 1, "0")],
+        "recency_days int, frequency long, monetary string",
+    )
+    rows = segmented(table, cuts, everything).collect()
+    assert [row["rfm_score"] for row in rows] == ["511", "551", "415", "111"]
+    assert {row["segment"] for row in rows} == {"all"}
