@@ -1,5 +1,6 @@
 """One Spark session for all tests of functions; the real data where they are."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from include.config import PROJECT, Params, RunConfig, load_config
 from include.job import SEMANTICS
 
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+logging.getLogger("py4j").setLevel(logging.WARNING)  # else it talks to a closed stream at the end
 
 
 @pytest.fixture(scope="session")
