@@ -56,6 +56,7 @@ class Run:
     dag_run: str
     spark: SparkSession
     attempt: Path
+    number: int  # of this attempt: one started later has a higher one
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def record(self, rows_in: int, rows_out: int, rejects: dict[str, int], **more: Any) -> dict[str, Any]:
@@ -86,7 +87,7 @@ class Run:
         live = F.lit(True)
         for batch in batches(view):
             name = batch.removeprefix("batch=")
-            files = [file for file, entry in view["files"].items() if entry.get("batch") == name]
+            files = [file for file, entry in view["files"].items() if entry["batch"] == name]
             if len(files) < view["sizes"][name]:  # some have been deleted or replaced since
                 live = live & ((F.col("batch") != name) | F.col("file").isin(files))
         table = table.where(live).drop("batch")
@@ -136,7 +137,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         as_of = as_of_date(args.as_of or str(params.as_of))
         lake = Lake(args.lake.resolve())
         with lake.alive(), lake.attempt(task) as attempt:
-            started = time.monotonic()
+            started, number = time.monotonic(), lake.next_number()
             spark = spark_session(task, as_of)
             log.info("%s  as of %s, %s", task, as_of, config.variant or "as configured")
             run = Run(
@@ -148,6 +149,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
                 dag_run=args.dag_run,
                 spark=spark,
                 attempt=attempt,
+                number=number,
             )
             yield run
             spark.stop()
