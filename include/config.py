@@ -28,7 +28,7 @@ INGEST_RULES, CLEAN_RULES = 2, 2
 Reason = Literal[
     "no_header",
     "file_damaged",
-    "control_character",
+    "zero_byte",
     "wrong_number_of_fields",
     "quantity_unreadable",
     "unit_price_unreadable",

@@ -25,7 +25,6 @@ HEAD_BYTES = 64 * 1024
 HEADER_MAY_START_BY_LINE = 10
 RECORD_LINES, RECORD_CHARACTERS = 1_000, 1 << 20  # of a record with line breaks, at most
 GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
-FIELD_END = "\x01"  # stands for a delimiter outside of quotes while a line is split
 
 # Windows-1252 is ISO-8859-1 but for these.
 LATIN = "".join(map(chr, range(0x80, 0xA0)))
@@ -249,7 +248,7 @@ def lines_of_record(
             return 1
         text += line
         if not opens_quotes(text):
-            return taken if is_quoted_record(text.rstrip("\r\n"), form) else 1
+            return taken if is_record(text.rstrip("\r\n"), form) else 1
     return 1
 
 
@@ -257,27 +256,22 @@ def opens_quotes(text: str) -> bool:
     return text.count('"') % 2 == 1
 
 
-def is_record(line: str, form: Format) -> bool:
-    """Whether a line has as many fields as the header, by the rules of ingest.fields."""
-    if is_quoted_record(line, form):
-        return True
-    plain = line.split(form.delimiter)
-    return len(plain) == form.width and not any(text.lstrip(" ").startswith('"') for text in plain)
+def is_record(text: str, form: Format) -> bool:
+    """Whether a text has as many fields as the header, and any line break of it in quotes."""
+    found = re.findall(field_pattern(form.delimiter), form.delimiter + text)
+    if len(found) != form.width or form.delimiter.join(found) != text:
+        return False
+    return not any("\n" in field and not field.lstrip(" ").startswith('"') for field in found)
 
 
-def is_quoted_record(text: str, form: Format) -> bool:
-    outside = [
-        piece.replace(form.delimiter, FIELD_END) if place % 2 == 0 else piece
-        for place, piece in enumerate(text.split('"'))
-    ]
-    texts = '"'.join(outside).split(FIELD_END)
-    return len(texts) == form.width and all(map(is_well_quoted, texts))
-
-
-def is_well_quoted(text: str) -> bool:
-    text = text.strip(" ")
-    inner = text[1:-1].replace('""', "")
-    return '"' not in text or (len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner)
+def field_pattern(delimiter: str) -> str:
+    """What a delimiter and the field after it look like, to Python and to Java: in quotes, with
+    quotes inside doubled, or without a quote at its start. Quotes that do not close match as an
+    empty field, so that the fields together are less than the text.
+    """
+    d = f"\\{delimiter}"
+    end = rf"(?={d}|(?![\s\S]))"
+    return rf"""{d}( *"[^"]*+(?:""[^"]*+)*+" *{end}|[^"{d}][^{d}]*+|)"""
 
 
 class Salvaged(io.RawIOBase):

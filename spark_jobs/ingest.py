@@ -11,7 +11,7 @@ rejected with its text and the first reason that applies:
 
     no_header                  the file's first line has none of our columns
     file_damaged               a compressed file breaks off here
-    control_character          a zero byte, or U+0001
+    zero_byte                  in the line: the file is no text, or damaged
     wrong_number_of_fields     fewer or more than in the header, or quotes that do not close
     quantity_unreadable        not a whole number of at most 32 bits
     unit_price_unreadable      not a number, or beyond DECIMAL(18,4): nothing is rounded
@@ -37,11 +37,11 @@ from include.errors import Refused
 from include.job import Run, counts_by_file, job, log, small_table
 from include.lake import NOTHING, View, read_view
 from include.landing import (
-    FIELD_END,
     LATIN,
     WINDOWS,
     Format,
     LandedFile,
+    field_pattern,
     file_format,
     identity,
     is_damaged,
@@ -111,7 +111,7 @@ def landed_lines(
     spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], attempt: Path
 ) -> tuple[DataFrame, dict[str, int]]:
     """Every record of the files but for headers and blank lines: file, line (from 1), raw, damaged;
-    and how to read it: delimiter, width, places. Several lines are one record where a line break
+    and how to read it: delimiter, pattern, width, places. Several lines are one record where a line break
     is in quotes. Also how many records each file has, counted apart from the table."""
     folder = attempt / "landed"
     folder.mkdir()
@@ -149,8 +149,11 @@ def landed_lines(
 
     formats = small_table(
         spark,
-        [(file.name, f.header_lines, f.delimiter, f.width, list(f.places)) for file, f in files],
-        "file string, header_lines long, delimiter string, width int, places array<int>",
+        [
+            (file.name, f.header_lines, f.delimiter, field_pattern(f.delimiter), f.width, f.places)
+            for file, f in files
+        ],
+        "file string, header_lines long, delimiter string, pattern string, width int, places array<int>",
     )
     below_header = (F.col("line") > F.col("header_lines")) & ((F.trim("raw") != "") | F.col("damaged"))
     table = reduce(DataFrame.unionByName, parts).join(F.broadcast(formats), "file").where(below_header)
@@ -176,40 +179,21 @@ def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> dic
 # -- from lines to typed lines ------------------------------------------------------------------
 
 
-def fields(raw: Column, delimiter: Column, width: Column) -> Column:
-    """The fields of a record as an array, by RFC 4180; null where there are not `width` of them.
-
-    Most lines have no quote and are simply split. In the others the delimiters outside of quotes
-    are found first. A line whose quotes are no quoting at all (3" NAIL) is split as well.
-    """
+def fields(raw: Column, delimiter: Column, pattern: Column, width: Column) -> Column:
+    """The fields of a record as an array; null where there are not `width` of them. Most lines have
+    no quote and are simply split; the others are read by `pattern` (landing.field_pattern)."""
     plain = F.split(raw, F.concat(F.lit("\\"), delimiter), -1)
-    outside = F.transform(
-        F.split(raw, F.lit('"'), -1),
-        lambda piece, place: F.when(place % 2 == 0, F.replace(piece, delimiter, F.lit(FIELD_END))).otherwise(
-            piece
-        ),
-    )
-    quoted = F.transform(F.split(F.array_join(outside, '"'), F.lit(FIELD_END), -1), unquoted)
-    well_quoted = (F.size(quoted) == width) & ~F.exists(quoted, lambda text: text.isNull())
-    no_quoting = (F.size(plain) == width) & ~F.exists(
-        plain, lambda text: F.startswith(F.ltrim(text), F.lit('"'))
-    )
-    return (
-        F.when(~F.contains(raw, F.lit('"')), F.when(F.size(plain) == width, plain))
-        .when(well_quoted, quoted)
-        .when(no_quoting, plain)
+    quoted = F.regexp_extract_all(F.concat(delimiter, raw), pattern, F.lit(1))
+    whole = F.call_function("array_join", quoted, delimiter) == raw
+    return F.when(~F.contains(raw, F.lit('"')), F.when(F.size(plain) == width, plain)).when(
+        (F.size(quoted) == width) & whole, F.transform(quoted, unquoted)
     )
 
 
 def unquoted(text: Column) -> Column:
-    """The text of a field that is well quoted or has no quote; else null."""
     trimmed, quote = F.trim(text), F.lit('"')
     inner = F.substring(trimmed, F.lit(2), F.length(trimmed) - 2)
-    in_quotes = (F.length(trimmed) > 1) & F.startswith(trimmed, quote) & F.endswith(trimmed, quote)
-    stray = F.contains(F.replace(inner, F.lit('""'), F.lit("")), quote)
-    return F.when(~F.contains(text, quote), text).when(
-        in_quotes & ~stray, F.replace(inner, F.lit('""'), quote)
-    )
+    return F.when(F.startswith(trimmed, quote), F.replace(inner, F.lit('""'), quote)).otherwise(text)
 
 
 def number(text: Column) -> Column:
@@ -224,7 +208,8 @@ def number(text: Column) -> Column:
 
 def date_time(text: Column, formats: Sequence[str], time_zone: str) -> Column:
     """Wall-clock time in the time zone, from the first format that fits; else null."""
-    iso = F.when(text.rlike(ISO), F.replace(text, F.lit(","), F.lit(".")))
+    with_seconds = F.regexp_replace(text, r"([T ]\d\d:\d\d)(?!:)", "$1:00")
+    iso = F.when(text.rlike(ISO), F.replace(with_seconds, F.lit(","), F.lit(".")))
     zoned = text.rlike(r"(Z|[+-]\d\d:?\d\d)$") & text.rlike(":")
     instant = iso.try_cast("timestamp")
     days = F.when(text.rlike(EXCEL), text).try_cast(DecimalType(24, 15))
@@ -239,11 +224,12 @@ def date_time(text: Column, formats: Sequence[str], time_zone: str) -> Column:
 def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame:
     """Lines as from landed_lines with their typed columns, and reason and outcome; columns as in
     schemas.INGESTED. A rejected line has what could be read; nothing is left out."""
-    has_control = F.contains("raw", F.lit("\0")) | F.contains("raw", F.lit(FIELD_END))
+    has_zero = F.contains("raw", F.lit("\0"))
     spaced = F.when(
         F.contains("raw", F.lit(NO_BREAK_SPACE)), F.replace("raw", F.lit(NO_BREAK_SPACE), F.lit(" "))
     ).otherwise(F.col("raw"))
-    text = lines.withColumn("fields", fields(spaced, F.col("delimiter"), F.col("width"))).select(
+    read = fields(spaced, F.col("delimiter"), F.col("pattern"), F.col("width"))
+    text = lines.withColumn("fields", read).select(
         *["file", "line", "raw", "damaged", "width", "fields"],
         *[
             F.get("fields", F.get("places", F.lit(place))).alias(name)
@@ -264,7 +250,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
     reason = (
         F.when(F.col("damaged"), "file_damaged")
         .when(F.col("width") == 0, "no_header")
-        .when(has_control, "control_character")
+        .when(has_zero, "zero_byte")
         .when(F.col("fields").isNull(), "wrong_number_of_fields")
         .when(F.col("quantity").isNull(), "quantity_unreadable")
         .when(F.col("unit_price").isNull(), "unit_price_unreadable")
