@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -159,9 +160,18 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         sys.exit(EXIT_REFUSED)
     except Exception as error:
         traceback.print_exc()
-        first_line = str(error).strip().split("\n")[0]
-        print(f"{ERROR_MARK}{task}: {type(error).__name__}: {first_line}", file=sys.stderr, flush=True)
+        print(f"{ERROR_MARK}{task}: {first_cause(error)}", file=sys.stderr, flush=True)
         sys.exit(1)
+
+
+def first_cause(error: Exception) -> str:
+    """One line on what began it; for an error inside of Spark its innermost cause."""
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        return str(cause.toString()).strip().split("\n")[0]
+    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
 
 
 def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
