@@ -92,7 +92,8 @@ with DAG(
         "owner": "data",
         "retries": 2,
         "retry_delay": timedelta(minutes=1),
-        "retry_exponential_backoff": True,
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=10),  # each clearing adds a try, and so doubles the delay
         "execution_timeout": timedelta(hours=2),
         "on_failure_callback": tell_why,
         "on_retry_callback": tell_why,

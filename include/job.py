@@ -28,6 +28,7 @@ from include.config import (
 )
 from include.errors import Refused
 from include.lake import Lake, View, batches
+from include.task_process import end_without_task
 
 log = logging.getLogger("rfm")
 
@@ -128,6 +129,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
     A Refused ends it with its message and exit code 2, anything else with a traceback, one
     closing line and exit code 1.
     """
+    end_without_task()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     for noisy in ("py4j", "py4j.clientserver", "pyspark"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

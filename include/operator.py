@@ -16,9 +16,12 @@ import psutil
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook, BaseOperatorLink, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder
 
 from include.config import PROJECT, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
+from include.task_process import VARIABLE, on_this_host
 
 JOB_ERROR = re.compile(r"^.*rfm error: (.*)$", re.MULTILINE)
 
@@ -36,6 +39,15 @@ def as_of(dag_run: Any, params: dict[str, Any]) -> str:
 def given(operator: Any) -> dict[str, str]:
     """The rendered arguments of a task's job, by name."""
     return dict(zip(operator.application_args[::2], operator.application_args[1::2], strict=True))
+
+
+def task_processes() -> list[int]:
+    """The pids of this task process and of the worker that waits for its result.
+
+    `airflow dags test` has no worker: its parent is a shell, which may go.
+    """
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    return [os.getpid(), os.getppid()] if isinstance(comms, CommsDecoder) else [os.getpid()]
 
 
 class SnapshotLink(BaseOperatorLink):
@@ -81,6 +93,7 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             self.refuse_what_cannot_work(context)
         except Refused as error:
             self.fail(f"{self.task_id}: {error}")
+        self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())}
         try:
             super().execute(context)
         except AirflowException as error:
@@ -131,7 +144,9 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         submitted = getattr(self._hook, "_submit_sp", None)
         below = []
         if submitted is not None and submitted.poll() is None:
-            below = psutil.Process(submitted.pid).children(recursive=True)
+            submit = psutil.Process(submitted.pid)
+            submit.suspend()  # it would start its driver just after we looked
+            below = submit.children(recursive=True)
         super().on_kill()
         for process in below:
             if process.is_running():

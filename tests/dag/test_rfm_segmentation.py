@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -62,6 +63,23 @@ def test_every_task_is_tried_again_and_ends_in_time(dag):
         assert operator.retries >= 1
         assert timedelta(0) < operator.execution_timeout <= timedelta(hours=12)
         assert operator.on_failure_callback
+
+
+def test_the_delay_before_another_try_grows_to_ten_minutes(dag):
+    """As the scheduler works it out; each clearing of a task adds a try."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    task = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("ingest")
+    failed = datetime(2011, 12, 10, 2, tzinfo=UTC)
+    fields = {"dag_id": dag.dag_id, "task_id": "ingest", "logical_date": None, "retry_delay_override": None}
+
+    def minutes(tries):
+        instance = SimpleNamespace(task=task, try_number=tries, end_date=failed, **fields)
+        return (TaskInstance.next_retry_datetime(instance) - failed) / timedelta(minutes=1)
+
+    assert 1 <= minutes(1) < 2 <= minutes(2) < 4 <= minutes(3) < 8
+    assert minutes(4) <= minutes(20) == 10
 
 
 def test_the_dag_runs_daily_without_catching_up_and_says_what_it_is(dag):

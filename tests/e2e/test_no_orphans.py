@@ -1,0 +1,119 @@
+"""However a task ends, none of its processes is left; what can heal is tried again, and only that.
+
+A job that is to be caught waits for a lock of the lake that the test holds: so its driver is alive,
+and at a known place, for as long as the test wants.
+"""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.e2e.conftest import Airflow, Caught
+from tests.jobs.test_jobs import CUT_POINTS, FILES, TEXTS, land, open_shop
+
+AS_OF = "2011-02-10"
+DISTURBED = "manual__disturbed"
+
+
+@pytest.fixture(scope="module")
+def held(airflow: Airflow) -> Iterator[ExitStack]:
+    """The lock, held until it is closed; and the runs to be caught, started together."""
+    open_shop(airflow.lake.root)
+    with ExitStack() as held:
+        held.enter_context(airflow.lake.locked("listing"))
+        airflow.unpause()  # which starts the scheduled run of the day before
+        airflow.trigger(DISTURBED, as_of=AS_OF, export_cleaned_data=True)
+        yield held
+
+
+@pytest.mark.usefixtures("held")
+def test_a_task_that_is_marked_failed_leaves_no_process(airflow: Airflow) -> None:
+    run = airflow.scheduled_run()
+    caught = airflow.caught(run)
+    airflow.fail_task(run, "ingest")
+    caught.all_end()
+    airflow.until("the run fails", lambda: airflow.run_state(run) == "failed", 30)
+    assert airflow.attempt(run, "ingest") == 1
+
+
+def execution_timeout(airflow: Airflow, caught: Caught) -> None:
+    caught.task.send_signal(signal.SIGALRM)  # what its timer sends after two hours
+    caught.all_end()
+    assert "Process timed out" in airflow.log(DISTURBED, "ingest", caught.attempt)
+
+
+def task_cleared(airflow: Airflow, caught: Caught) -> None:
+    airflow.clear_task(DISTURBED, "ingest")
+
+
+def scheduler_and_workers_stopped(airflow: Airflow, caught: Caught) -> None:
+    airflow.stop_scheduler()
+    caught.all_end()
+    airflow.processes["scheduler"].wait(timeout=60)
+    airflow.start_scheduler()
+
+
+def driver_killed(airflow: Airflow, caught: Caught) -> None:
+    caught.driver.kill()
+
+
+def task_process_killed(airflow: Airflow, caught: Caught) -> None:
+    caught.task.kill()
+
+
+def worker_killed(airflow: Airflow, caught: Caught) -> None:
+    caught.worker.kill()
+
+
+WAYS: list[Callable[[Airflow, Caught], None]] = [
+    execution_timeout,
+    task_cleared,
+    scheduler_and_workers_stopped,
+    driver_killed,
+    task_process_killed,
+    worker_killed,
+]
+
+
+def test_a_run_disturbed_in_every_way_leaves_no_process_and_publishes_the_right_snapshot(
+    airflow: Airflow, held: ExitStack
+) -> None:
+    for attempt, disturb in enumerate(WAYS, start=1):
+        caught = airflow.caught(DISTURBED)
+        assert caught.attempt == attempt
+        disturb(airflow, caught)
+        caught.all_end()
+    assert airflow.caught(DISTURBED).attempt == len(WAYS) + 1
+    held.close()
+
+    airflow.until("the run ends", lambda: airflow.run_state(DISTURBED) in ("success", "failed"), 180)
+    assert airflow.run_state(DISTURBED) == "success"
+    snapshot = airflow.lake.root / f"published/as_of={AS_OF}"
+    assert {file.name for file in snapshot.iterdir()} == FILES
+    for name, text in TEXTS.items():
+        assert (snapshot / name).read_text().replace("\r\n", "\n") == text, name
+    assert json.loads((snapshot / "cut_points.json").read_text()) == CUT_POINTS
+    airflow.until("no process is left", lambda: not airflow.drivers(), 20)
+
+
+def test_bad_data_and_bad_configuration_fail_at_once_and_say_so_last(
+    airflow: Airflow, held: ExitStack
+) -> None:
+    held.close()
+    bad = land(airflow.lake.root, "bad.csv", ["1,A"], header="InvoiceNo,StockCode")
+    try:
+        airflow.trigger("manual__bad_data", as_of=AS_OF)
+        airflow.trigger("manual__bad_configuration", as_of=AS_OF, segment_map="rf12")
+        for run, told in [
+            ("manual__bad_data", "ingest: bad.csv"),
+            ("manual__bad_configuration", "ingest: segment_map: unknown map 'rf12'"),
+        ]:
+            airflow.until(f"{run} fails", lambda run=run: airflow.run_state(run) == "failed", 90)
+            assert airflow.attempt(run, "ingest") == 1
+            words = [line for line in airflow.log(run, "ingest", 1) if not line.startswith("::")]
+            assert words[-1].startswith(told)
+    finally:
+        bad.unlink()
