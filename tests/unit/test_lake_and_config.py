@@ -26,7 +26,7 @@ from include.config import (
     map_problems,
 )
 from include.errors import Refused
-from include.exports import write_csv, write_parquet
+from include.exports import write_csv, write_parquet, write_small_csv
 from include.job import small_table
 from include.lake import Lake, read_record, read_view
 from include.landing import file_format, landed_files, same_content
@@ -192,15 +192,20 @@ def test_more_rejects_than_configured_are_refused_with_the_numbers() -> None:
 
 
 def test_csv_is_rfc_4180_and_harmless_in_a_spreadsheet(spark: SparkSession, tmp_path: Path) -> None:
-    texts = ['=HYPERLINK("x")', "+1+1", "@SUM(A1)", "-2+3", "-2.50", 'A "B", C', " padded ", "", "plain"]
+    formulas = ['=HYPERLINK("x")', "+1+1", "@SUM(A1)", "-2+3", " =1+1", "\t=1", "\uff1d1+1", "-2.50\n", "\rx"]
+    others = ["-2.50", 'A "B", C', " padded ", "", "two\nlines", "two\r\nlines", "two\rlines", "plain"]
+    texts = [*formulas, *others]
     table = small_table(spark, list(enumerate(texts)), "n int, text string").repartition(3).orderBy("n")
     write_csv(table, tmp_path / "t.csv")
     data = (tmp_path / "t.csv").read_bytes()
-    assert data.startswith(b"n,text\r\n0,") and data.endswith(b"8,plain\r\n")
+    assert data.startswith(b"n,text\r\n0,") and data.endswith(b"16,plain\r\n")
     with (tmp_path / "t.csv").open(newline="") as stream:
         found = [row["text"] for row in csv.DictReader(stream, strict=True)]
-    assert found == [f"'{t}" if (t[:1] in "=+@" and t) or t == "-2+3" else t for t in texts]
+    assert found == [*[f"'{text}" for text in formulas], *others]
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    write_small_csv(tmp_path / "small.csv", ["text"], [{"text": text} for text in texts])
+    with (tmp_path / "small.csv").open(newline="") as stream:
+        assert [row["text"] for row in csv.DictReader(stream, strict=True)] == found
 
 
 def test_equal_tables_make_equal_parquet_files_however_they_were_parted(tmp_path: Path) -> None:
