@@ -70,7 +70,7 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], dict[str, str]]:
     if not landing.is_dir():
         raise Refused(f"landing folder {landing} is missing; create it and drop the shop's CSV files there")
     found, others = [], {}
-    for path in sorted(landing.rglob("*")):
+    for path in sorted(everything_below(landing)):
         parts = path.relative_to(landing).parts
         hidden = any(part.startswith((".", "_")) for part in parts)
         if hidden or not path.name.lower().endswith((".csv", ".csv.gz")):
@@ -84,6 +84,16 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], dict[str, str]]:
     if not found:
         raise Refused(f"landing folder {landing} has no .csv or .csv.gz file")
     return found, others
+
+
+def everything_below(folder: Path) -> Iterator[Path]:
+    """Raises OSError for a folder that cannot be listed: its files would seem to be deleted."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for inside, folders, files in os.walk(folder, onerror=stop):
+        yield from (Path(inside, name) for name in [*folders, *files])
 
 
 def unreadable(files: Iterable[LandedFile]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 import codecs
 import gzip
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from threading import Timer
@@ -150,22 +151,45 @@ def test_what_is_no_file_is_named_and_not_read(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_may_not_be_read_waits(tmp_path: Path) -> None:
-    file = land(tmp_path, "a.csv", csv_bytes())
+def as_a_stranger(check: Callable[[], bool]) -> None:
+    """What holds for a user who is not root, who may read everything."""
+    if os.geteuid() != 0:
+        assert check()
+        return
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(65534)
+        os._exit(not check())
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_file_that_may_not_be_read_waits(open_to_all: Path) -> None:
+    file = land(open_to_all, "a.csv", csv_bytes())
     file.chmod(0)
-    if os.geteuid() == 0:  # who may read everything
-        pid = os.fork()
-        if pid == 0:
-            os.chmod(tmp_path, 0o755)  # noqa: PTH101
-            os.setuid(65534)
-            os._exit("cannot be read" not in str(unreadable([landed_as_seen(file)])))
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    else:
-        assert "cannot be read" in unreadable([landed(file)])["a.csv"]
+    as_a_stranger(lambda: "cannot be read" in unreadable([landed(file)])["a.csv"])
 
 
-def landed_as_seen(file: Path) -> LandedFile:
-    return LandedFile(file, file.name, 0, 0)
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(open_to_all: Path) -> None:
+    land(open_to_all, "a.csv", csv_bytes())
+    land(open_to_all, "closed/b.csv", csv_bytes())
+    (open_to_all / "closed").chmod(0)
+
+    def stops() -> bool:
+        try:
+            landed_files(open_to_all)
+        except PermissionError as error:
+            return str(error.filename).endswith("closed")
+        return False
+
+    as_a_stranger(stops)
+    (open_to_all / "closed").chmod(0o755)
 
 
 def test_a_file_that_grows_while_it_is_watched_is_still_written(tmp_path: Path) -> None:
