@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -14,13 +15,32 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from include.errors import Refused
 
 PROJECT = Path(__file__).resolve().parent.parent
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
+# Part of the keys of cached lines: to be raised when the code reads or cleans a line differently.
+INGEST_RULES, CLEAN_RULES = 2, 2
+
+Reason = Literal[
+    "no_header",
+    "file_damaged",
+    "zero_byte",
+    "wrong_number_of_fields",
+    "quantity_unreadable",
+    "unit_price_unreadable",
+    "invoice_date_unreadable",
+    "invoice_date_out_of_range",
+    "missing_customer",
+    "excluded_stock_code",
+    "unknown_invoice_type",
+    "quantity_not_positive",
+    "price_not_positive",
+    "duplicate_line",
+]
 Cancellations = Literal["net", "drop"]
 Duplicates = Literal["keep", "drop"]
 Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -33,29 +53,46 @@ class Strict(BaseModel):
 
 
 class Columns(Strict):
-    """The name of each of our columns in the header of the landed files."""
+    """The names of each of our columns in the header of the landed files, one or several."""
 
-    invoice_no: str
-    stock_code: str
-    description: str
-    quantity: str
-    invoice_date: str
-    unit_price: str
-    customer_id: str
-    country: str
+    invoice_no: str | list[str]
+    stock_code: str | list[str]
+    description: str | list[str]
+    quantity: str | list[str]
+    invoice_date: str | list[str]
+    unit_price: str | list[str]
+    customer_id: str | list[str]
+    country: str | list[str]
+
+    @model_validator(mode="after")
+    def no_name_twice(self) -> "Columns":
+        given = [name for names in self.names.values() for name in names]
+        if twice := sorted({name for name in given if given.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands for two columns")
+        if empty := [column for column, names in self.names.items() if not all(names)]:
+            raise ValueError(f"{', '.join(empty)} has no name")
+        return self
+
+    @property
+    def names(self) -> dict[str, set[str]]:
+        """In lower case, as headers are compared."""
+        given = self.model_dump().items()
+        return {
+            ours: {n.strip().lower() for n in ([names] if isinstance(names, str) else names) or [""]}
+            for ours, names in given
+        }
+
+    def first_name(self, ours: str) -> str:
+        names: str | list[str] = getattr(self, ours)
+        return names if isinstance(names, str) else names[0]
 
 
 class Landing(Strict):
     columns: Columns
     date_formats: list[str] = Field(min_length=1)
-
-
-class MaxRejectShare(Strict):
-    missing_customer: Share
-    other: Share
-
-    def of(self, reason: str) -> float:
-        return self.missing_customer if reason == "missing_customer" else self.other
+    earliest_date: date
+    latest_date: date
+    settle_seconds: Annotated[float, Field(ge=0, le=600)]
 
 
 class Segmentation(Strict):
@@ -68,7 +105,8 @@ class Segmentation(Strict):
     duplicates: Duplicates
     excluded_stock_codes: list[str]
     segment_map: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
-    max_reject_share: MaxRejectShare
+    reject_baseline: dict[Reason, Share]
+    reject_threshold: Share
     landing: Landing
 
     @field_validator("time_zone")
@@ -83,12 +121,18 @@ class Segmentation(Strict):
     @property
     def ingest_rules(self) -> str:
         """What decides how a landed file is read, as a short hash: the key of its cached lines."""
-        return short_hash(self.landing.model_dump(mode="json") | {"time_zone": self.time_zone})
+        landing = self.landing.model_dump(mode="json", exclude={"settle_seconds"})
+        return short_hash([INGEST_RULES, landing, self.time_zone])
 
     @property
     def clean_rules(self) -> str:
         """What decides which lines are kept, as a short hash: the key of cached cleaned lines."""
-        return short_hash([self.ingest_rules, self.duplicates, sorted(self.excluded_codes)])
+        return short_hash([CLEAN_RULES, self.ingest_rules, self.duplicates, sorted(self.excluded_codes)])
+
+    def most_rejects(self, reason: str) -> float:
+        """The share of the landed lines that may be rejected for a reason."""
+        normal: Mapping[str, float] = {str(name): share for name, share in self.reject_baseline.items()}
+        return min(1.0, normal.get(reason, 0.0) + self.reject_threshold)
 
     @property
     def excluded_codes(self) -> set[str]:

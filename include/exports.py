@@ -1,6 +1,7 @@
 """Published files: CSV by RFC 4180 (CRLF, quotes doubled) that no spreadsheet runs as a formula."""
 
 import csv
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 # A text that starts so is run as a formula by Excel, LibreOffice and Google Sheets; a number is not.
-FORMULA = r"^(?![+-]?\d+(\.\d+)?\z)[=+\-@\t\r\n]"
+# Wide characters count, and so do spaces in front. To be read by Java and by Python.
+FORMULA = r"^(?![+-]?\d+(\.\d+)?(?![\s\S]))(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
 ROWS_PER_GROUP = 128 * 1024
 
 
@@ -22,7 +24,7 @@ def write_small_csv(file: Path, columns: Sequence[str], rows: Sequence[Mapping[s
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: harmless_value(value) for name, value in row.items()} for row in rows)
 
 
 def write_csv(table: DataFrame, file: Path) -> None:
@@ -30,22 +32,14 @@ def write_csv(table: DataFrame, file: Path) -> None:
     joined byte by byte, so the table never passes through one task or the driver's memory."""
     parts = file.with_name(f"{file.name}.parts")
     texts = [
-        harmless(name) if field.dataType == StringType() else F.col(name)
-        for name, field in zip(table.columns, table.schema.fields, strict=True)
+        in_quotes(harmless(F.col(field.name)))
+        if field.dataType == StringType()
+        else F.col(field.name).cast("string")
+        for field in table.schema.fields
     ]
-    # Of timestamps the format has no keyword of its own.
-    table.select(*texts).write.option("timestampNTZFormat", "yyyy-MM-dd HH:mm:ss").csv(
-        str(parts),
-        header=False,
-        lineSep="\r\n",
-        quote='"',
-        escape='"',
-        emptyValue="",
-        nullValue="",
-        ignoreLeadingWhiteSpace=False,
-        ignoreTrailingWhiteSpace=False,
-        dateFormat="yyyy-MM-dd",
-    )
+    # As lines of text, since Spark's own CSV writer changes the line breaks within a field.
+    line = F.concat_ws(",", *[F.coalesce(text, F.lit("")) for text in texts])
+    table.select(line).write.option("lineSep", "\r\n").text(str(parts))
     with file.open("wb") as joined:
         joined.write((",".join(table.columns) + "\r\n").encode())
         for part in sorted(parts.glob("part-*")):
@@ -54,10 +48,19 @@ def write_csv(table: DataFrame, file: Path) -> None:
     shutil.rmtree(parts)
 
 
-def harmless(name: str) -> Column:
-    """The text column with an apostrophe before what a spreadsheet would take for a formula."""
-    text = F.col(name)
-    return F.when(text.rlike(FORMULA), F.concat(F.lit("'"), text)).otherwise(text).alias(name)
+def in_quotes(text: Column) -> Column:
+    """The field as it stands in a CSV file."""
+    doubled = F.replace(text, F.lit('"'), F.lit('""'))
+    return F.when(text.rlike('[",\r\n]'), F.concat(F.lit('"'), doubled, F.lit('"'))).otherwise(text)
+
+
+def harmless_value(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and re.match(FORMULA, value) else value
+
+
+def harmless(text: Column) -> Column:
+    """The text with an apostrophe before what a spreadsheet would take for a formula."""
+    return F.when(text.rlike(FORMULA), F.concat(F.lit("'"), text)).otherwise(text)
 
 
 def write_parquet(parts: Path, columns: Sequence[str], file: Path) -> int:

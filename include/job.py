@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -57,6 +58,7 @@ class Run:
     dag_run: str
     spark: SparkSession
     attempt: Path
+    number: int  # of this attempt: one started later has a higher one
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def record(self, rows_in: int, rows_out: int, rejects: dict[str, int], **more: Any) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class Run:
         live = F.lit(True)
         for batch in batches(view):
             name = batch.removeprefix("batch=")
-            files = [file for file, entry in view["files"].items() if entry.get("batch") == name]
+            files = [file for file, entry in view["files"].items() if entry["batch"] == name]
             if len(files) < view["sizes"][name]:  # some have been deleted or replaced since
                 live = live & ((F.col("batch") != name) | F.col("file").isin(files))
         table = table.where(live).drop("batch")
@@ -138,7 +140,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         as_of = as_of_date(args.as_of or str(params.as_of))
         lake = Lake(args.lake.resolve())
         with lake.alive(), lake.attempt(task) as attempt:
-            started = time.monotonic()
+            started, number = time.monotonic(), lake.next_number()
             spark = spark_session(task, as_of)
             log.info("%s  as of %s, %s", task, as_of, config.variant or "as configured")
             run = Run(
@@ -150,6 +152,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
                 dag_run=args.dag_run,
                 spark=spark,
                 attempt=attempt,
+                number=number,
             )
             yield run
             spark.stop()
@@ -159,9 +162,18 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         sys.exit(EXIT_REFUSED)
     except Exception as error:
         traceback.print_exc()
-        first_line = str(error).strip().split("\n")[0]
-        print(f"{ERROR_MARK}{task}: {type(error).__name__}: {first_line}", file=sys.stderr, flush=True)
+        print(f"{ERROR_MARK}{task}: {first_cause(error)}", file=sys.stderr, flush=True)
         sys.exit(1)
+
+
+def first_cause(error: Exception) -> str:
+    """One line on what began it; for an error inside of Spark its innermost cause."""
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        return str(cause.toString()).strip().split("\n")[0]
+    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
 
 
 def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -13,19 +13,23 @@
 - A **view** (`view.json` beside the batches) says which batch holds each landed file. It is
   replaced in one rename, and never by a run that listed the landing folder earlier.
 - A **link** (`as_of=D`) points to one immutable version and is swapped in one rename, under the
-  same rule: what was made from an older listing never replaces what was made from a newer one.
+  same rule: what was made from an older listing never replaces what was made from a newer one,
+  nor an attempt that was started earlier one that was started later.
 
 Jobs hold a shared lock while they live; what nothing points to is swept only by a job that gets
-the lock for itself, so never under a living reader or writer, whatever the clock says.
+the lock for itself, so never under a living job, whatever the clock says. Readers outside hold no
+lock: for them the version replaced last stays, and each for an hour after it was replaced.
 """
 
 import fcntl
 import json
+import logging
 import os
+import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -34,8 +38,12 @@ from typing import Any
 
 from include.errors import Refused
 
+log = logging.getLogger("rfm")
+
 RECORD = "run.json"  # in each version: what made it, from which listing, with which counts
 SUPERSEDED_FOR_SECONDS = 3600  # how long a replaced snapshot stays, for readers still in it
+PREVIOUS = "previous"
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")
 
 View = dict[str, Any]
 NOTHING: View = {"listing": 0, "files": {}, "sizes": {}, "stages": {}}
@@ -92,8 +100,8 @@ class Lake:
         written.rename(stage / f"batch={batch}")
         return batch
 
-    def next_listing(self) -> int:
-        """A number for a listing of the landing folder; a later listing has a higher one."""
+    def next_number(self) -> int:
+        """A number for an attempt or a listing of the landing folder; a later one has a higher one."""
         with self.locked("listing"):
             file = self.root / ".listing"
             number = max(int(file.read_text()) if file.exists() else 0, self.highest_listing()) + 1
@@ -102,7 +110,7 @@ class Lake:
 
     def highest_listing(self) -> int:
         views = self.root.glob("ingested/*/view.json")
-        return max((json.loads(view.read_text())["listing"] for view in views), default=0)
+        return max(((read_view(view.parent) or NOTHING)["listing"] for view in views), default=0)
 
     def commit_view(self, stage: Path, view: View) -> View:
         """Make the view the stage's current one unless a later listing's is; returns the current."""
@@ -117,17 +125,22 @@ class Lake:
     def commit_version(self, written: Path, link: Path, record: dict[str, Any]) -> Path | None:
         """Make what an attempt wrote the version that `link` points to.
 
-        The record needs the `listing` it was made from. Returns the version's folder, or None
-        where the link already holds the result of a later listing, which then stays.
+        The record needs the `listing` it was made from and the number of its `attempt`. Returns the
+        version's folder, or None where the link already holds the result of a later listing, or
+        of a later attempt on the same one, which then stays.
         """
         (written / RECORD).write_text(json.dumps(record, indent=1))
         versions = link.parent / ".versions"
         with self.locked("link"):
-            if link.exists() and read_record(link)["listing"] > record["listing"]:
+            current = link.resolve() if link.exists() else None
+            if current and order(read_record(current)) > order(record):
                 return None
             versions.mkdir(parents=True, exist_ok=True)
             version = versions / f"{link.name}.{uuid.uuid4().hex[:12]}"
             written.rename(version)
+            if current:
+                superseded_mark(current).touch()
+                swap_link(versions / f"{link.name}.{PREVIOUS}", current)
             swap_link(link, version)
             return version
 
@@ -156,9 +169,11 @@ class Lake:
             finally:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    self.sweep()
                 except BlockingIOError:
-                    return  # another job is at work: the last one sweeps
-                self.sweep()
+                    pass  # another job is at work: the last one sweeps
+                except (OSError, Refused) as error:  # no reason to fail what is done
+                    log.warning("left-overs could not be removed: %s", error)
 
     def sweep(self) -> None:
         """Remove what nothing points to: attempts, batches in no view, versions without a link."""
@@ -166,13 +181,16 @@ class Lake:
         for stage in [*self.root.glob("ingested/*"), *self.root.glob("cleaned/*")]:
             named = batches(read_view(stage) or NOTHING)
             remove_all(b for b in stage.glob("batch=*") if b.name not in named)
+            remove_unfinished(stage)
         for stage in self.root.glob("orders/*"):
             named = batches(read_view(self.cleaned(stage.name.removeprefix("rules="))) or NOTHING)
             remove_all(b for b in stage.glob("batch=*") if b.name not in named)
-        for version in self.root.glob("*/**/.versions/*"):
-            link = version.parent.parent / version.name.rsplit(".", 1)[0]
-            if link.resolve() != version.resolve() and older_than(version, SUPERSEDED_FOR_SECONDS):
-                remove_all([version])
+        for area in ("rfm", "segments", "published"):
+            for versions in [self.root / area / ".versions", *self.root.glob(f"{area}/variants/*/.versions")]:
+                remove_all(not_needed(versions))
+                remove_unfinished(versions)
+                remove_unfinished(versions.parent)
+        remove_unfinished(self.root)
 
 
 def dated(folder: Path, as_of: date, variant: str | None) -> Path:
@@ -184,12 +202,21 @@ def read_view(stage: Path) -> View | None:
         view: View = json.loads((stage / "view.json").read_text())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise Refused(
+            f"{stage}/view.json is damaged ({error}); delete it, and all landed files are read anew"
+        ) from None
     return view
+
+
+def order(record: dict[str, Any]) -> tuple[int, int]:
+    """Of two results for the same link the one with the higher order counts."""
+    return record["listing"], record["attempt"]
 
 
 def batches(view: View) -> set[str]:
     """The folder names of the batches that a view refers to."""
-    return {f"batch={file['batch']}" for file in view["files"].values() if file.get("batch")}
+    return {f"batch={file['batch']}" for file in view["files"].values()}
 
 
 def read_record(version: Path) -> dict[str, Any]:
@@ -211,14 +238,42 @@ def swap_link(link: Path, target: Path) -> None:
 
 def replace_text(file: Path, text: str) -> None:
     fresh = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}")
-    fresh.write_text(text)
+    with fresh.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
     fresh.replace(file)
+
+
+def superseded_mark(version: Path) -> Path:
+    """A file whose time is that at which the version was replaced; one never visible has none."""
+    return version.with_name(f"{version.name}.superseded")
+
+
+def not_needed(versions: Path) -> Iterator[Path]:
+    """Versions that no link needs: neither the current, nor the one before it, nor a recent one."""
+    for version in versions.glob("as_of=*"):
+        if version.is_symlink() or not version.is_dir():
+            continue
+        name, mark = version.name.rsplit(".", 1)[0], superseded_mark(version)
+        links = {versions.parent / name, versions / f"{name}.{PREVIOUS}"}
+        recent = mark.exists() and not older_than(mark, SUPERSEDED_FOR_SECONDS)
+        if not recent and version.resolve() not in {link.resolve() for link in links}:
+            yield version
+            mark.unlink(missing_ok=True)
 
 
 def older_than(path: Path, seconds: float) -> bool:
     return time.time() - path.lstat().st_mtime > seconds
 
 
-def remove_all(folders: Any) -> None:
+def remove_unfinished(folder: Path) -> None:
+    """Remove what swap_link and replace_text leave behind when they are killed."""
+    for path in folder.glob(".*"):
+        if UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def remove_all(folders: Iterable[Path]) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

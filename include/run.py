@@ -186,8 +186,8 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
     for task in ("ingest", "clean"):
         for reason, count in stages[task]["rejects"].items():
             console.print(f"  {count:>9,}  rejected: {reason}")
-    for copy, first in stages["ingest"]["files_not_counted"].items():
-        console.print(f"  not counted: {copy} has the same content as {first}", soft_wrap=True)
+    for name, why in stages["ingest"]["files_not_counted"].items():
+        console.print(f"  not counted: {name} {why}", soft_wrap=True, markup=False)
     console.print()
     for file in sorted(path for path in folder.iterdir()):
         console.print(f"  {folder / file.name}", soft_wrap=True)

@@ -16,17 +16,18 @@ needs, about one row in twenty. They keep the file, so that a deleted delivery c
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
 from include.job import counts_by_file, job
-from include.lake import NOTHING, View, read_view
+from include.lake import NOTHING, Lake, View, batches, read_view
 from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
 
-MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "<NA>"]
+MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "#N/A", "<NA>"]
 
 
 def customer_id(raw: Column) -> Column:
@@ -86,11 +87,20 @@ def orders(kept: DataFrame) -> DataFrame:
     )
 
 
-def files_to_clean(ingested: View, cleaned: View, settings: Segmentation) -> list[str]:
+def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
+    """The files of the view whose lines and orders are in the lake: what was lost is made again."""
+    whole = {
+        batch
+        for batch in batches(cleaned)
+        if (lake.cleaned(rules) / batch).is_dir() and (lake.orders(rules) / batch).is_dir()
+    }
+    return {file: e for file, e in cleaned["files"].items() if f"batch={e['batch']}" in whole}
+
+
+def files_to_clean(ingested: View, known: Mapping[str, dict[str, Any]], settings: Segmentation) -> list[str]:
     """The files whose lines have not been through the rules yet. Dropping repeats compares lines
     across files, so with it any change means all of them."""
-    known = cleaned["files"]
-    live = {file: entry["batch"] for file, entry in ingested["files"].items() if entry["batch"]}
+    live = {file: entry["batch"] for file, entry in ingested["files"].items()}
     new = [file for file in live if known.get(file, {}).get("ingested_batch") != live[file]]
     if settings.duplicates == "drop" and (new or live.keys() != known.keys()):
         return list(live)
@@ -104,9 +114,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         stage = run.lake.cleaned(settings.clean_rules)
         ingested = read_view(ingested_stage) or NOTHING
         current = read_view(stage) or NOTHING
-        new = files_to_clean(ingested, current, settings)
-
-        known, sizes = dict(current["files"]), dict(current["sizes"])
+        known = still_there(current, run.lake, settings.clean_rules)
+        sizes = dict(current["sizes"])
+        new = files_to_clean(ingested, known, settings)
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
             lines = cleaned_lines(
@@ -132,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "rejects": counts.get(file, {}),
                 }
 
-        files = {file: known[file] for file, entry in ingested["files"].items() if entry["batch"]}
+        files = {file: known[file] for file in ingested["files"]}
         rejects: Counter[str] = Counter()
         for entry in files.values():
             rejects.update(entry["rejects"])

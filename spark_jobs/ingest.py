@@ -2,196 +2,260 @@
 
 A file is known by its path, size and modification time. One already converted is not read again; a
 new, changed or late one is converted by whichever run comes next; a deleted one leaves the result.
-Of files with the same content the first by path counts, and the others are reported.
+Of files with the same content the first by path counts. A file that is still being written, or may
+not be read, waits for the next run. Both are reported.
 
 Columns are found by the names in the file's header, in any order; more columns than ours do no
-harm. A line that cannot be typed is rejected with its text and the first reason that applies:
+harm. Numbers are in English notation (1,234.50 or 1.2345e3). A line that cannot be typed is
+rejected with its text and the first reason that applies:
 
-    wrong_number_of_fields
-    quantity_unreadable       not a whole number of at most 32 bits
-    unit_price_unreadable     not a number, or beyond DECIMAL(18,4): nothing is rounded
-    invoice_date_unreadable   none of the configured formats
+    no_header                  the file's first line has none of our columns
+    file_damaged               a compressed file breaks off here
+    zero_byte                  in the line: the file is no text, or damaged
+    wrong_number_of_fields     fewer or more than in the header, or quotes that do not close
+    quantity_unreadable        not a whole number of at most 32 bits
+    unit_price_unreadable      not a number, or beyond DECIMAL(18,4): nothing is rounded
+    invoice_date_unreadable    none of the configured formats
+    invoice_date_out_of_range  before earliest_date or after latest_date
 """
 
-import csv
-import gzip
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
-from include.config import Columns
+from include.config import Landing
 from include.errors import Refused
 from include.job import Run, counts_by_file, job, log, small_table
 from include.lake import NOTHING, View, read_view
+from include.landing import (
+    LATIN,
+    WINDOWS,
+    Format,
+    LandedFile,
+    field_pattern,
+    file_format,
+    identity,
+    is_damaged,
+    landed_files,
+    records,
+    same_content,
+    still_written,
+    unreadable,
+)
 from include.schemas import INGESTED, LANDED_COLUMNS, PRICE
 
-WIDE = DecimalType(38, 12)  # wide enough to see what DECIMAL(18,4) would round away
-HEADER_BYTES = 64 * 1024
+WIDE = DecimalType(38, 20)  # wide enough to see what DECIMAL(18,4) would round away
+# Texts that WIDE holds exactly; longer ones, and exponents that would take for ever, are no prices.
+PLAIN_NUMBER = r"^[+-]?(\d{1,38}\.?|\d{0,38}\.\d{1,19}0*)$"
+WITH_EXPONENT = r"^[+-]?\d{1,16}(\.\d{0,16})?[eE][+-]?\d{1,2}$"
+WITH_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|[+-]\d\d:?\d\d)?$"
+EXCEL = r"^\d{1,7}(\.\d{1,15})?$"
+EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
+NO_BREAK_SPACE = "\u00a0"
+RECORDS_AT_ONCE = 50_000
 
 
-@dataclass(frozen=True)
-class LandedFile:
-    path: Path
-    name: str  # relative to the landing folder
-    size: int
-    modified: int  # nanoseconds, as the file system tells
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        return self.size, self.modified
+# -- from files to lines ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a file's lines are split: its delimiter and the names in its header."""
-
-    delimiter: str
-    header: tuple[str, ...]
-
-
-def identity(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
-
-
-# -- the landing folder -------------------------------------------------------------------------
-
-
-def landed_files(landing: Path) -> list[LandedFile]:
-    """The CSV files below the landing folder, by name. Raises Refused when there is none."""
-    if not landing.is_dir():
-        raise Refused(f"landing folder {landing} is missing; create it and drop the shop's CSV files there")
-    found = []
-    for path in sorted(landing.rglob("*")):
-        name = path.relative_to(landing).as_posix()
-        hidden = any(part.startswith((".", "_")) for part in Path(name).parts)
-        if not hidden and name.lower().endswith((".csv", ".csv.gz")) and path.is_file():
-            found.append(LandedFile(path, name, *identity(path)))
-    if not found:
-        raise Refused(f"landing folder {landing} has no .csv or .csv.gz file")
-    return found
-
-
-def layout(file: LandedFile, columns: Columns) -> Layout:
-    """The layout told by the file's first line. Raises Refused when one of our columns is absent."""
-    with (gzip.open if file.name.lower().endswith(".gz") else open)(file.path, "rb") as stream:
-        first_line = stream.read(HEADER_BYTES).decode("utf-8-sig", errors="replace").splitlines()[:1]
-    header_text = first_line[0] if first_line else ""
-    delimiter = max(",;\t|", key=header_text.count)
-    header = tuple(name.strip() for name in next(csv.reader([header_text], delimiter=delimiter), []))
-    wanted = columns.model_dump().values()
-    if missing := [name for name in wanted if header.count(name) != 1]:
-        raise Refused(
-            f"{file.name}: line 1: column {', '.join(missing)} missing or doubled in the header; "
-            f"it has {', '.join(header) or 'nothing'}. Correct the file, or the names under "
-            f"landing.columns in segmentation.yaml"
-        )
-    return Layout(delimiter, header)
-
-
-def same_content(files: list[LandedFile], entries: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Files whose bytes are those of an earlier file: name -> the earlier name. Only files of
-    equal size are looked into; their digest is kept in their entry."""
-    of_size = Counter(file.size for file in files)
-    copies, first_with = dict[str, str](), dict[str, str]()
-    for file in files:
-        if of_size[file.size] > 1:
-            entry = entries[file.name]
-            entry["sha256"] = entry.get("sha256") or sha256(file.path)
-            first = first_with.setdefault(entry["sha256"], file.name)
-            if first != file.name:
-                copies[file.name] = first
-    return copies
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-# -- from text to typed lines -------------------------------------------------------------------
-
-
-def text_lines(spark: SparkSession, folder: Path) -> tuple[DataFrame, dict[str, int]]:
-    """Every line of the text files in a folder, but for headers and blank ones: name (of the file),
-    line (from 1) and raw; and how many there are of each name.
-
-    Spark reads large files in blocks and does not number lines. A first pass counts the lines of
-    each block; a line's number is its place in the block plus the lines of the blocks before.
-    """
-    lines = spark.read.text(str(folder)).select(
+def text_lines(spark: SparkSession, folder: Path) -> DataFrame:
+    """Every line of the text files in a folder: name (of the file), block and place (where in the
+    file, in Spark's terms), text. A line that is not UTF-8 is read as Windows-1252."""
+    text = F.col("value")
+    latin = F.decode(text.cast("binary"), "ISO-8859-1")
+    return spark.read.text(str(folder)).select(
         F.col("_metadata.file_name").alias("name"),
         F.col("_metadata.file_block_start").alias("block"),
         F.monotonically_increasing_id().alias("place"),
-        F.col("value").alias("raw"),
+        F.when(F.is_valid_utf8(text), text).otherwise(F.translate(latin, LATIN, WINDOWS)).alias("raw"),
     )
-    blank = F.trim("raw") == ""
+
+
+def starts_of_blocks(lines: DataFrame) -> tuple[list[tuple[str, int, int]], Counter[str], set[str]]:
+    """What to add to a line's place to get its number: (name, block, start); how many lines of each
+    name are not blank; and the names with a line whose quotes do not close.
+
+    Spark reads large files in blocks and does not number lines. A line's number is its place in
+    the block plus the lines of the blocks before.
+    """
+    quotes = F.length("raw") - F.length(F.replace("raw", F.lit('"'), F.lit("")))
+    odd = F.contains("raw", F.lit('"')) & (quotes % 2 == 1)
     blocks = lines.groupBy("name", "block").agg(
-        F.min("place").alias("first"), F.count("*").alias("all"), F.count_if(~blank).alias("filled")
+        F.min("place").alias("first"),
+        F.count("*").alias("all"),
+        F.count_if(F.trim("raw") != "").alias("filled"),
+        F.count_if(odd).alias("odd"),
     )
-    offsets, above, rows = [], dict[str, int](), dict[str, int]()
+    starts, above, filled, open_quotes = [], Counter[str](), Counter[str](), set[str]()
     for block in sorted(blocks.collect(), key=lambda row: (row["name"], row["block"])):  # per 128 MB
-        name, before = block["name"], above.get(block["name"], 0)
-        offsets.append((name, block["block"], before - block["first"] + 1))
-        above[name] = before + block["all"]
-        rows[name] = rows.get(name, -1) + block["filled"]  # -1: the header
-    start = small_table(spark, offsets, "name string, block long, start long")
-    numbered = lines.join(F.broadcast(start), ["name", "block"], "inner").select(
-        "name", (F.col("place") + F.col("start")).alias("line"), "raw"
+        name = block["name"]
+        starts.append((name, block["block"], above[name] - block["first"] + 1))
+        above[name] += block["all"]
+        filled[name] += block["filled"]
+        if block["odd"]:
+            open_quotes.add(name)
+    return starts, filled, open_quotes
+
+
+def landed_lines(
+    spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], attempt: Path
+) -> tuple[DataFrame, dict[str, int]]:
+    """Every record of the files but for headers and blank lines: file, line (from 1), raw, damaged;
+    and how to read it: delimiter, pattern, width, places. Several lines are one record where a line break
+    is in quotes. Also how many records each file has, counted apart from the table."""
+    folder = attempt / "landed"
+    folder.mkdir()
+    names, by_record = {}, []
+    for number, (file, form) in enumerate(files):
+        if form.encoding or (form.compressed and is_damaged(file.path)):
+            by_record.append((file, form))
+            continue
+        # Numbered links, so that no character of a name means anything to Spark.
+        link = folder / f"{number:06}.csv{'.gz' if form.compressed else ''}"
+        link.symlink_to(file.path.resolve())
+        names[link.name] = (file, form)
+
+    parts, rows = [], dict[str, int]()
+    if names:
+        lines = text_lines(spark, folder)
+        starts, filled, open_quotes = starts_of_blocks(lines)
+        by_record += [names.pop(name) for name in sorted(open_quotes)]
+        rest = [start for start in starts if start[0] not in open_quotes]
+        rows |= {file.name: filled[name] - form.header_rows for name, (file, form) in names.items()}
+        start = small_table(spark, rest, "name string, block long, start long")
+        file_of = small_table(
+            spark, [(name, file.name) for name, (file, _) in names.items()], "name string, file string"
+        )
+        parts.append(
+            lines.join(F.broadcast(start), ["name", "block"])
+            .join(F.broadcast(file_of), "name")
+            .select(
+                "file", (F.col("place") + F.col("start")).alias("line"), "raw", F.lit(False).alias("damaged")
+            )
+        )
+    if by_record:
+        rows |= written_records(by_record, attempt / "records.parquet")
+        parts.append(spark.read.parquet(str(attempt / "records.parquet")))
+
+    formats = small_table(
+        spark,
+        [
+            (file.name, f.header_lines, f.delimiter, field_pattern(f.delimiter), f.width, f.places)
+            for file, f in files
+        ],
+        "file string, header_lines long, delimiter string, pattern string, width int, places array<int>",
     )
-    return numbered.where((F.col("line") > 1) & ~blank), rows
+    below_header = (F.col("line") > F.col("header_lines")) & ((F.trim("raw") != "") | F.col("damaged"))
+    table = reduce(DataFrame.unionByName, parts).join(F.broadcast(formats), "file").where(below_header)
+    return table, rows
 
 
-def fields(raw: Column, table: Layout) -> Column:
-    """The fields of a line as an array; null where there are not as many as in the header.
-    Most lines have no quote and are simply split."""
-    n = len(table.header)
-    schema = ", ".join([*(f"_{i} string" for i in range(n)), "_wrong string"])
-    options = {"sep": table.delimiter, "quote": '"', "escape": '"', "columnNameOfCorruptRecord": "_wrong"}
-    parsed = F.from_csv(raw, schema, options)
-    in_quotes = F.when(parsed["_wrong"].isNull(), F.array(*[parsed[f"_{i}"] for i in range(n)]))
-    plain = F.split(raw, re.escape(table.delimiter), -1)
-    return F.when(F.contains(raw, F.lit('"')), in_quotes).otherwise(F.when(F.size(plain) == n, plain))
+def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> dict[str, int]:
+    """Write the records of files that Spark cannot read line by line: file, line, raw, damaged.
+    Returns how many there are of each file."""
+    schema = pa.schema([("file", "string"), ("line", "int64"), ("raw", "string"), ("damaged", "bool")])
+    counts = {}
+    with pq.ParquetWriter(to, schema) as writer:
+        for file, form in files:
+            log.info("ingest  %s is read record by record", file.name)
+            counts[file.name] = 0
+            found = records(file, form)
+            while some := [(file.name, *record) for record in islice(found, RECORDS_AT_ONCE)]:
+                counts[file.name] += len(some)
+                writer.write_table(pa.table([list(column) for column in zip(*some, strict=True)], schema))
+    return counts
 
 
-def typed_lines(lines: DataFrame, table: Layout, columns: Columns, date_formats: Sequence[str]) -> DataFrame:
-    """Lines (file, line, raw) with their typed columns, and reason and outcome; columns as in
+# -- from lines to typed lines ------------------------------------------------------------------
+
+
+def fields(raw: Column, delimiter: Column, pattern: Column, width: Column) -> Column:
+    """The fields of a record as an array; null where there are not `width` of them. Most lines have
+    no quote and are simply split; the others are read by `pattern` (landing.field_pattern)."""
+    plain = F.split(raw, F.concat(F.lit("\\"), delimiter), -1)
+    quoted = F.regexp_extract_all(F.concat(delimiter, raw), pattern, F.lit(1))
+    whole = F.call_function("array_join", quoted, delimiter) == raw
+    return F.when(~F.contains(raw, F.lit('"')), F.when(F.size(plain) == width, plain)).when(
+        (F.size(quoted) == width) & whole, F.transform(quoted, unquoted)
+    )
+
+
+def unquoted(text: Column) -> Column:
+    trimmed, quote = F.trim(text), F.lit('"')
+    inner = F.substring(trimmed, F.lit(2), F.length(trimmed) - 2)
+    return F.when(F.startswith(trimmed, quote), F.replace(inner, F.lit('""'), quote)).otherwise(text)
+
+
+def number(text: Column) -> Column:
+    """The exact number that a text is, as WIDE; null for others and for those WIDE would round."""
+    short = (F.length(text) <= 20) & ~F.contains(text, F.lit("e")) & ~F.contains(text, F.lit("E"))
+    plain = F.when(short & ~F.contains(text, F.lit(",")), text).when(text.rlike(PLAIN_NUMBER), text)
+    thousands = F.when(text.rlike(WITH_THOUSANDS), F.replace(text, F.lit(","), F.lit("")))
+    power = F.when(text.rlike(WITH_EXPONENT), text).try_cast(WIDE)
+    too_small = (power == 0) & text.rlike("^[^eE]*[1-9]")
+    return F.coalesce(plain.try_cast(WIDE), thousands.try_cast(WIDE), F.when(~too_small, power))
+
+
+def date_time(text: Column, formats: Sequence[str], time_zone: str) -> Column:
+    """Wall-clock time in the time zone, from the first format that fits; else null."""
+    with_seconds = F.regexp_replace(text, r"([T ]\d\d:\d\d)(?!:)", "$1:00")
+    iso = F.when(text.rlike(ISO), F.replace(with_seconds, F.lit(","), F.lit(".")))
+    zoned = text.rlike(r"(Z|[+-]\d\d:?\d\d)$") & text.rlike(":")
+    instant = iso.try_cast("timestamp")
+    days = F.when(text.rlike(EXCEL), text).try_cast(DecimalType(24, 15))
+    known = {
+        "iso": F.when(zoned, F.from_utc_timestamp(instant, time_zone)).otherwise(instant),
+        "excel": F.timestamp_seconds(F.round((days - EXCEL_EPOCH) * 86_400).cast("long")),
+    }
+    read = [known.get(f, F.try_to_timestamp(text, F.lit(f))) for f in formats]
+    return F.coalesce(*read).cast("timestamp_ntz")
+
+
+def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame:
+    """Lines as from landed_lines with their typed columns, and reason and outcome; columns as in
     schemas.INGESTED. A rejected line has what could be read; nothing is left out."""
-    place = {ours: table.header.index(theirs) for ours, theirs in columns.model_dump().items()}
-    text = lines.withColumn("fields", fields(F.col("raw"), table)).select(
-        "file",
-        "line",
-        "raw",
-        F.col("fields").isNull().alias("wrong"),
-        *[F.get("fields", F.lit(place[name])).alias(name) for name in LANDED_COLUMNS],
+    has_zero = F.contains("raw", F.lit("\0"))
+    spaced = F.when(
+        F.contains("raw", F.lit(NO_BREAK_SPACE)), F.replace("raw", F.lit(NO_BREAK_SPACE), F.lit(" "))
+    ).otherwise(F.col("raw"))
+    read = fields(spaced, F.col("delimiter"), F.col("pattern"), F.col("width"))
+    text = lines.withColumn("fields", read).select(
+        *["file", "line", "raw", "damaged", "width", "fields"],
+        *[
+            F.get("fields", F.get("places", F.lit(place))).alias(name)
+            for place, name in enumerate(LANDED_COLUMNS)
+        ],
     )
-    number = F.trim("quantity").try_cast(WIDE)
-    price = F.trim("unit_price").try_cast(WIDE)
-    when = F.trim("invoice_date")
+    quantity, price = number(F.trim("quantity")), number(F.trim("unit_price"))
     typed = text.withColumns(
         {
             "invoice_no": F.trim("invoice_no"),
-            "quantity": F.when(number.try_cast("int") == number, number.try_cast("int")),
+            "quantity": F.when(quantity.try_cast("int") == quantity, quantity.try_cast("int")),
             "unit_price": F.when(price.try_cast(PRICE) == price, price.try_cast(PRICE)),
-            "invoice_date": F.coalesce(
-                *[F.try_to_timestamp(when, F.lit(pattern)) for pattern in date_formats]
-            ).cast("timestamp_ntz"),
+            "invoice_date": date_time(F.trim("invoice_date"), landing.date_formats, time_zone),
         }
     )
+    day = F.col("invoice_date").cast("date")
+    plausible = day.between(F.lit(landing.earliest_date), F.lit(landing.latest_date))
     reason = (
-        F.when(F.col("wrong"), "wrong_number_of_fields")
+        F.when(F.col("damaged"), "file_damaged")
+        .when(F.col("width") == 0, "no_header")
+        .when(has_zero, "zero_byte")
+        .when(F.col("fields").isNull(), "wrong_number_of_fields")
         .when(F.col("quantity").isNull(), "quantity_unreadable")
         .when(F.col("unit_price").isNull(), "unit_price_unreadable")
         .when(F.col("invoice_date").isNull(), "invoice_date_unreadable")
+        .when(~plausible, "invoice_date_out_of_range")
     )
     return (
         typed.withColumn("reason", reason)
@@ -204,56 +268,56 @@ def typed_lines(lines: DataFrame, table: Layout, columns: Columns, date_formats:
 
 
 def converted(run: Run, files: list[LandedFile]) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Convert files together into one new batch: its id, and rows, kept and rejects of each file.
-
-    The files are read through numbered links, so that no character of a name means anything to
-    Spark, one folder for each layout.
-    """
+    """Convert files together into one new batch: its id, and rows, kept and rejects of each file."""
     settings = run.config.settings
-    folders: dict[Layout, Path] = {}
-    names, rows, parts = [], dict[str, int](), []
-    for number, file in enumerate(files):
-        table = layout(file, settings.landing.columns)
-        folder = folders.setdefault(table, run.attempt / f"landed-{len(folders)}")
-        folder.mkdir(exist_ok=True)
-        link = folder / f"{number:06}.csv{'.gz' if file.name.lower().endswith('.gz') else ''}"
-        link.symlink_to(file.path.resolve())
-        names.append((link.name, file.name))
-    file_of = small_table(run.spark, names, "name string, file string")
-    for table, folder in folders.items():
-        lines, counts = text_lines(run.spark, folder)
-        rows |= counts
-        lines = lines.join(F.broadcast(file_of), "name", "inner")
-        parts.append(typed_lines(lines, table, settings.landing.columns, settings.landing.date_formats))
+    forms = [(file, file_format(file, settings.landing.columns)) for file in files]
+    for file, form in forms:
+        if not form.width and file.size:
+            log.warning("ingest  %s: no line has our columns; all its lines are rejected", file.name)
+    lines, rows = landed_lines(run.spark, forms, run.attempt)
     written = run.attempt / "ingested"
-    reduce(DataFrame.unionByName, parts).write.partitionBy("outcome").parquet(str(written))
+    typed_lines(lines, settings.landing, settings.time_zone).write.partitionBy("outcome").parquet(
+        str(written)
+    )
     outcomes = counts_by_file(run.spark.read.schema(INGESTED).parquet(str(written)))
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise OSError(f"{file.name} was changed while it was read; try again when it is complete")
     batch = run.lake.commit_batch(written, run.lake.ingested(settings.ingest_rules))
     return batch, {
-        file: {
-            "rows": rows.get(name, 0),
-            "kept": outcomes.get(file, {}).pop("kept", 0),
-            "rejects": outcomes.get(file, {}),
+        file.name: {
+            "rows": rows[file.name],
+            "kept": outcomes.get(file.name, {}).pop("kept", 0),
+            "rejects": outcomes.get(file.name, {}),
         }
-        for name, file in names
+        for file in files
     }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     with job("ingest", __doc__, argv) as run:
-        stage = run.lake.ingested(run.config.settings.ingest_rules)
-        listing = run.lake.next_listing()
-        landed = landed_files(run.lake.landing)
+        settings = run.config.settings
+        stage = run.lake.ingested(settings.ingest_rules)
+        listing = run.lake.next_number()
+        landed, not_counted = landed_files(run.lake.landing)
         current = read_view(stage) or NOTHING
-        entries = {file.name: known_entry(file, current) for file in landed}
-        for copy, first in same_content(landed, entries).items():
-            log.warning("ingest  %s has the same content as %s and is not counted", copy, first)
-            entries[copy] |= {"batch": None, "same_as": first}
+        known = {file.name: entry for file in landed if (entry := known_entry(file, stage, current))}
+        fresh = [file for file in landed if file.name not in known]
+        growing = still_written(fresh, settings.landing.settle_seconds)
+        not_counted |= unreadable(fresh) | growing
+        counted = [file for file in landed if file.name not in not_counted]
+        entries = {f.name: known.get(f.name) or {"size": f.size, "modified": f.modified} for f in counted}
+        for copy, first in same_content(counted, entries).items():
+            not_counted[copy] = f"has the same content as {first}"
+            del entries[copy]
+        for name in growing:
+            if before := current["files"].get(name):  # rather the file as it was than without it
+                entries[name] = before
+                not_counted[name] += "; counted as it was before"
+        for name, why in not_counted.items():
+            log.warning("ingest  not counted: %s %s", name, why)
 
-        new = [file for file in landed if "batch" not in entries[file.name]]
+        new = [file for file in counted if "batch" not in entries.get(file.name, {"batch": None})]
         sizes = dict(current["sizes"])
         if new:
             log.info("ingest  converting %d of %d landed files", len(new), len(landed))
@@ -262,28 +326,30 @@ def main(argv: Sequence[str] | None = None) -> None:
             for file in new:
                 entries[file.name] |= results[file.name] | {"batch": batch}
 
-        counted = {name: entry for name, entry in entries.items() if entry["batch"]}
         rejects: Counter[str] = Counter()
-        for entry in counted.values():
+        for entry in entries.values():
             rejects.update(entry["rejects"])
+        rows_in = sum(entry["rows"] for entry in entries.values())
+        if not rows_in:
+            raise Refused(f"{run.lake.landing}: no landed file has a line below its header")
         record = run.record(
-            sum(entry["rows"] for entry in counted.values()),
-            sum(entry["kept"] for entry in counted.values()),
+            rows_in,
+            sum(entry["kept"] for entry in entries.values()),
             dict(sorted(rejects.items())),
             files_landed=len(landed),
             files_converted=len(new),
-            files_not_counted={name: e["same_as"] for name, e in entries.items() if not e["batch"]},
+            files_not_counted=dict(sorted(not_counted.items())),
         )
         view = {"listing": listing, "files": entries, "sizes": sizes, "stages": {"ingest": record}}
         run.lake.commit_view(stage, view)
 
 
-def known_entry(file: LandedFile, view: View) -> dict[str, Any]:
-    """What the view says of the very same file, or the start of a new entry."""
-    entry = view["files"].get(file.name, {})
-    if entry.get("batch") and (entry["size"], entry["modified"]) == file.identity:
-        return dict(entry)
-    return {"size": file.size, "modified": file.modified}
+def known_entry(file: LandedFile, stage: Path, view: View) -> dict[str, Any] | None:
+    """What the view says of the very same file, where its lines are still there."""
+    entry = view["files"].get(file.name)
+    if entry and (entry["size"], entry["modified"]) == file.identity:
+        return dict(entry) if (stage / f"batch={entry['batch']}").is_dir() else None
+    return None
 
 
 if __name__ == "__main__":

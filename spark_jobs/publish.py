@@ -3,8 +3,8 @@
 Written beside the published folder and swapped in by one link, so a reader sees the snapshot before
 or the one after, whole. Checked first, and refused with the numbers when wrong:
 
-- rows in = rows out + rejects at every stage, and each customer has exactly one segment
-- no reason rejects a larger share of the landed lines than `max_reject_share` allows
+- rows in = rows out + rejects, of every landed file and at every stage
+- no reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
 
 A run whose params change the result publishes to variants/<label>/ and leaves `latest` alone.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from include.config import MaxRejectShare
+from include.config import Segmentation
 from include.errors import Refused
 from include.exports import write_csv, write_parquet
 from include.job import Run, job, log, reconcile
@@ -39,17 +39,35 @@ def check_stages(stages: dict[str, dict[str, Any]]) -> None:
             )
 
 
-def check_reject_shares(stages: dict[str, dict[str, Any]], allowed: MaxRejectShare) -> None:
+def check_files(files: dict[str, dict[str, Any]]) -> None:
+    """Raises Refused unless every line of each landed file is kept or rejected, once."""
+    for name, file in files.items():
+        reconcile(f"ingest of {name}", file["rows"], file["kept"], file["rejects"])
+        reconcile(f"clean of {name}", file["kept"], file["clean"]["kept"], file["clean"]["rejects"])
+
+
+def check_reject_shares(stages: dict[str, dict[str, Any]], settings: Segmentation) -> None:
     """Raises Refused, with the numbers, when a reason rejects more than its share of the lines."""
     landed = stages["ingest"]["rows_in"]
     for task in ("ingest", "clean"):
         for reason, count in stages[task]["rejects"].items():
-            if count > allowed.of(reason) * landed:
+            most = settings.most_rejects(reason)
+            if count > most * landed:
                 raise Refused(
                     f"{task} rejected {count:,} of {landed:,} lines ({count / landed:.1%}) as {reason}, "
-                    f"more than max_reject_share allows ({allowed.of(reason):.1%}). Nothing was "
-                    f"published. Look at the rejects, then correct the files or raise the share"
+                    f"more than the {most:.1%} that reject_baseline and reject_threshold allow. Nothing "
+                    f"was published. Look at the rejects, then correct the files or the configuration"
                 )
+
+
+def input_files(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each landed file with its size and time, and its lines: rows, and of ingest and clean the
+    kept and the rejects by reason."""
+    return {
+        name: file
+        | {"clean": {"kept": view["files"][name]["kept"], "rejects": view["files"][name]["rejects"]}}
+        for name, file in view["ingested"]["files"].items()
+    }
 
 
 def cleaned_data(kept: DataFrame) -> DataFrame:
@@ -81,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         made_from = read_record(source)
         view, stages = made_from["view"], made_from["stages"]
         check_stages(stages)
-        check_reject_shares(stages, run.config.settings.max_reject_share)
+        check_files(input_files(view))
+        check_reject_shares(stages, run.config.settings)
 
         folder = run.attempt / "version"
         folder.mkdir()
@@ -116,10 +135,11 @@ def run_record(run: Run, made_from: dict[str, Any], record: dict[str, Any]) -> d
         "dag_run": run.dag_run,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "listing": made_from["listing"],
+        "attempt": run.number,
         "config_hash": run.config.hash,
         "config": run.config.model_dump(mode="json"),
         "stages": made_from["stages"] | {"publish": record},
-        "input_files": made_from["view"]["ingested"]["files"],
+        "input_files": input_files(made_from["view"]),
     }
 
 

@@ -129,7 +129,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         run.lake.commit_version(
             run.attempt / "version",
             run.lake.rfm(run.as_of, run.config.variant),
-            {"listing": cleaned["listing"], "view": cleaned, "stages": cleaned["stages"] | {"rfm": record}},
+            {
+                "listing": cleaned["listing"],
+                "attempt": run.number,
+                "view": cleaned,
+                "stages": cleaned["stages"] | {"rfm": record},
+            },
         )
 
 

@@ -211,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         run.lake.commit_version(
             folder,
             run.lake.segments(run.as_of, run.config.variant),
-            made_from | {"stages": made_from["stages"] | {"segment": record}},
+            made_from | {"attempt": run.number, "stages": made_from["stages"] | {"segment": record}},
         )
 
 

@@ -7,6 +7,7 @@ Reads a line of JSON {"task", "arguments"} from stdin for each, and answers with
 import io
 import json
 import logging
+import os
 import sys
 from contextlib import redirect_stderr
 from importlib import import_module
@@ -24,5 +25,7 @@ def run(task: str, arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the JVM has to say is no answer
     for line in sys.stdin:
-        print(json.dumps(run(**json.loads(line))), flush=True)
+        print(json.dumps(run(**json.loads(line))), file=answers, flush=True)

@@ -19,12 +19,11 @@ from pyspark.sql import functions as F
 from include.config import PROJECT, RunConfig, load_segment_map
 from include.schemas import CUSTOMER_SEGMENTS
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
-from spark_jobs.ingest import Layout, text_lines, typed_lines
 from spark_jobs.rfm import customer_rfm, orders_before
 from spark_jobs.segment import cut_points, segmented
-from tests import reference
+from tests import reference, tables
+from tests.tables import HEADER
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 AS_OF = date(2011, 3, 1)
 MAPS = PROJECT / "include" / "config" / "segment_maps"
 
@@ -70,14 +69,7 @@ class Shop:
     def __init__(
         self, spark: SparkSession, config: RunConfig, folder: Path, duplicates: str = "keep"
     ) -> None:
-        rules = config.settings.landing
-        read, counts = text_lines(spark, folder)
-        typed = typed_lines(
-            read.withColumnRenamed("name", "file"),
-            Layout(",", tuple(HEADER.split(","))),
-            rules.columns,
-            rules.date_formats,
-        )
+        typed, counts = tables.ingested(spark, config, folder)
         ingested = typed.where("outcome = 'kept'")
         cleaned = cleaned_lines(ingested)
         if duplicates == "drop":

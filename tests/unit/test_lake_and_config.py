@@ -1,7 +1,6 @@
 """Commits, views and sweeping in the lake; what the configuration accepts and how it says no."""
 
 import csv
-import json
 import subprocess
 import sys
 from datetime import date
@@ -27,10 +26,10 @@ from include.config import (
     map_problems,
 )
 from include.errors import Refused
-from include.exports import write_csv, write_parquet
+from include.exports import write_csv, write_parquet, write_small_csv
 from include.job import small_table
 from include.lake import Lake, read_record, read_view
-from spark_jobs.ingest import landed_files, layout, same_content
+from include.landing import file_format, landed_files, same_content
 from spark_jobs.publish import check_reject_shares, check_stages
 
 CONFIG = PROJECT / "include" / "config"
@@ -44,12 +43,13 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def version(lake: Lake, listing: int, text: str) -> Path | None:
+def version(lake: Lake, listing: int, text: str, number: int = 1) -> Path | None:
     with lake.attempt("publish") as attempt:
         written = attempt / "version"
         written.mkdir()
         (written / "file").write_text(text)
-        return lake.commit_version(written, lake.published(DAY), {"listing": listing})
+        record = {"listing": listing, "attempt": number}
+        return lake.commit_version(written, lake.published(DAY), record)
 
 
 # -- the lake -----------------------------------------------------------------------------------
@@ -74,17 +74,18 @@ def test_a_result_of_an_earlier_listing_never_replaces_that_of_a_later_one(lake:
 
 
 def test_listings_are_numbered_upwards_even_when_the_counter_is_lost(lake: Lake) -> None:
-    first = lake.next_listing()
+    first = lake.next_number()
     lake.commit_view(lake.ingested("rules"), {"listing": first + 5, "files": {}})
     (lake.root / ".listing").unlink()
-    assert lake.next_listing() == first + 6
+    assert lake.next_number() == first + 6
 
 
 def test_latest_points_to_the_newest_date_and_links_are_relative(lake: Lake, tmp_path: Path) -> None:
     version(lake, 1, "new")
     with lake.attempt("publish") as attempt:
         (attempt / "version").mkdir()
-        lake.commit_version(attempt / "version", lake.published(date(2011, 1, 1)), {"listing": 1})
+        record = {"listing": 1, "attempt": 1}
+        lake.commit_version(attempt / "version", lake.published(date(2011, 1, 1)), record)
     lake.point_latest()
     lake.root.rename(tmp_path / "moved")
     assert (tmp_path / "moved" / "published" / "latest" / "file").read_text() == "new"
@@ -152,14 +153,15 @@ def test_a_file_without_one_of_the_columns_is_refused_by_file_and_column(lake: L
         "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,CustomerID,Country"
     )
     columns = load_config(CONFIG, Params()).settings.landing.columns
+    [file], _ = landed_files(lake.landing)
     with pytest.raises(Refused, match=r"a\.csv: line 1: column UnitPrice missing .* it has InvoiceNo"):
-        layout(landed_files(lake.landing)[0], columns)
+        file_format(file, columns)
 
 
 def test_of_files_with_the_same_content_the_first_by_name_counts(lake: Lake) -> None:
     for name, text in {"a.csv": "one", "b.csv": "two", "c.csv": "one", "d.csv": "three"}.items():
         (lake.landing / name).write_text(text)
-    files = landed_files(lake.landing)
+    files, _ = landed_files(lake.landing)
     assert same_content(files, {file.name: {} for file in files}) == {"c.csv": "a.csv"}
 
 
@@ -181,22 +183,29 @@ def test_a_snapshot_that_does_not_reconcile_is_refused_with_the_numbers() -> Non
 
 
 def test_more_rejects_than_configured_are_refused_with_the_numbers() -> None:
-    allowed = load_config(CONFIG, Params()).settings.max_reject_share
-    check_reject_shares(stages(), allowed)
-    with pytest.raises(Refused, match=r"rejected 20 of 100 lines \(20\.0%\) as missing_customer"):
-        check_reject_shares(stages(), allowed.model_copy(update={"missing_customer": 0.1}))
+    settings = load_config(CONFIG, Params()).settings
+    check_reject_shares(stages(), settings)
+    changed = {"reject_baseline": {"missing_customer": 0.1}, "reject_threshold": 0.05}
+    strict = settings.model_copy(update=changed)
+    with pytest.raises(Refused, match=r"rejected 20 of 100 lines \(20\.0%\) as missing_customer.* 15\.0%"):
+        check_reject_shares(stages(), strict)
 
 
 def test_csv_is_rfc_4180_and_harmless_in_a_spreadsheet(spark: SparkSession, tmp_path: Path) -> None:
-    texts = ['=HYPERLINK("x")', "+1+1", "@SUM(A1)", "-2+3", "-2.50", 'A "B", C', " padded ", "", "plain"]
+    formulas = ['=HYPERLINK("x")', "+1+1", "@SUM(A1)", "-2+3", " =1+1", "\t=1", "\uff1d1+1", "-2.50\n", "\rx"]
+    others = ["-2.50", 'A "B", C', " padded ", "", "two\nlines", "two\r\nlines", "two\rlines", "plain"]
+    texts = [*formulas, *others]
     table = small_table(spark, list(enumerate(texts)), "n int, text string").repartition(3).orderBy("n")
     write_csv(table, tmp_path / "t.csv")
     data = (tmp_path / "t.csv").read_bytes()
-    assert data.startswith(b"n,text\r\n0,") and data.endswith(b"8,plain\r\n")
+    assert data.startswith(b"n,text\r\n0,") and data.endswith(b"16,plain\r\n")
     with (tmp_path / "t.csv").open(newline="") as stream:
         found = [row["text"] for row in csv.DictReader(stream, strict=True)]
-    assert found == [f"'{t}" if (t[:1] in "=+@" and t) or t == "-2+3" else t for t in texts]
+    assert found == [*[f"'{text}" for text in formulas], *others]
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    write_small_csv(tmp_path / "small.csv", ["text"], [{"text": text} for text in texts])
+    with (tmp_path / "small.csv").open(newline="") as stream:
+        assert [row["text"] for row in csv.DictReader(stream, strict=True)] == found
 
 
 def test_equal_tables_make_equal_parquet_files_however_they_were_parted(tmp_path: Path) -> None:
@@ -266,7 +275,7 @@ def test_a_wrong_key_of_the_configuration_is_refused_by_file_and_name(
 ) -> None:
     (tmp_path / "segment_maps").symlink_to(CONFIG / "segment_maps")
     given = yaml.safe_load((CONFIG / "segmentation.yaml").read_text()) | {key: value}
-    (tmp_path / "segmentation.yaml").write_text(json.dumps(given))
+    (tmp_path / "segmentation.yaml").write_text(yaml.safe_dump(given))
     with pytest.raises(Refused, match=told):
         load_config(tmp_path, Params())
 

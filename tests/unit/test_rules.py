@@ -12,11 +12,11 @@ from pyspark.sql import DataFrame, SparkSession
 from include.config import RunConfig, SegmentMap
 from include.job import counts_by_file, small_table
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
-from spark_jobs.ingest import Layout, text_lines, typed_lines
 from spark_jobs.rfm import customer_rfm, orders_before
 from spark_jobs.segment import cut_points, segmented, values_at_ranks
+from tests import tables
+from tests.tables import HEADER, csv_bytes, land, line
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 Read = Callable[..., DataFrame]
 
 
@@ -24,32 +24,12 @@ Read = Callable[..., DataFrame]
 def ingested(spark: SparkSession, config: RunConfig, tmp_path: Path) -> Read:
     """Files (as bytes or lines), read and typed by the functions of ingest."""
 
-    def read(*files: bytes | list[str], layout: Layout | None = None) -> DataFrame:
+    def read(*files: bytes | list[str]) -> DataFrame:
         for number, content in enumerate(files):
-            data = content if isinstance(content, bytes) else "\n".join([HEADER, *content, ""]).encode()
-            (tmp_path / f"{number}.csv").write_bytes(data)
-        lines, _ = text_lines(spark, tmp_path)
-        landing = config.settings.landing
-        layout = layout or Layout(",", tuple(HEADER.split(",")))
-        return typed_lines(
-            lines.withColumnRenamed("name", "file"), layout, landing.columns, landing.date_formats
-        )
+            land(tmp_path, f"{number}.csv", content if isinstance(content, bytes) else csv_bytes(*content))
+        return tables.ingested(spark, config, tmp_path)[0]
 
     return read
-
-
-def line(**given: str) -> str:
-    values = {
-        "invoice": "536365",
-        "stock": "85123A",
-        "text": "RED MUG",
-        "quantity": "6",
-        "date": "2010-12-01 08:26:00",
-        "price": "2.55",
-        "customer": "17850.0",
-        "country": "United Kingdom",
-    } | given
-    return ",".join(values.values())
 
 
 def column(table: DataFrame, name: str) -> list[Any]:
@@ -122,7 +102,7 @@ def test_lines_are_numbered_through_the_blocks_of_a_large_file(spark: SparkSessi
 def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(ingested: Read) -> None:
     names = ["Country", "Note", *HEADER.split(",")[:-1]]
     content = ";".join(names) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n"
-    row = ingested(content.encode(), layout=Layout(";", tuple(names))).collect()[0]
+    row = ingested(content.encode()).collect()[0]
     assert (row["country"], row["invoice_no"], row["unit_price"]) == ("EIRE", "536365", Decimal("2.5500"))
 
 
