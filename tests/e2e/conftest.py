@@ -96,7 +96,7 @@ class Airflow:
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": self.secret,
             "AIRFLOW__API_AUTH__JWT_SECRET": self.secret,
@@ -140,8 +140,8 @@ class Airflow:
         self.start("api-server", "--port", self.url.rsplit(":", 1)[1])
         self.start_scheduler()
         self.start("dag-processor")
-        self.until("the API answers", self.log_in, 90)
-        self.until("the DAG is there", lambda: self.get("dags")["dags"], 60)
+        self.until("the API answers", self.log_in, 180)
+        self.until("the DAG is there", lambda: self.get("dags")["dags"], 120)
 
     def log_in(self) -> bool:
         with suppress(httpx.TransportError):
@@ -189,7 +189,7 @@ class Airflow:
         def found() -> list[dict[str, Any]]:
             return [r for r in self.get(f"dags/{DAG}/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
 
-        run: str = self.until("a run is scheduled", found, 60)[0]["dag_run_id"]
+        run: str = self.until("a run is scheduled", found, 120)[0]["dag_run_id"]
         return run
 
     def run_state(self, run: str) -> str:
@@ -229,7 +229,7 @@ class Airflow:
                         return process
             return None
 
-        driver = self.until(f"the driver of {run} waits for the lock", waiting, 90)
+        driver = self.until(f"the driver of {run} waits for the lock", waiting, 180)
         submit, task, worker = driver.parents()[:3]
         return Caught(driver, submit, task, worker, self.attempt(run, "ingest"))
 
