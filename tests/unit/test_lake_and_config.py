@@ -125,6 +125,8 @@ def test_nothing_is_swept_while_another_job_lives(lake: Lake) -> None:
         with lake.alive():
             pass
         assert left.exists()
+        with pytest.raises(Refused, match="bad data"), lake.alive():
+            raise Refused("bad data")  # once lost when another job was alive, and the job ended well
         other.stdin.close()
         assert other.wait(20) == 0
     assert not left.exists()
