@@ -8,6 +8,7 @@ import zipfile
 from collections import defaultdict
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
@@ -364,7 +365,7 @@ def test_a_connection_always_lost_halfway_is_given_up(site, out_dir, capsys):
 
 def test_the_delay_grows_with_each_attempt(site, out_dir, capsys, monkeypatch):
     waited = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waited.append))
     monkeypatch.setattr(fetch_online_retail, "FIRST_DELAY_SECONDS", 1.0)
     refused(capsys, out_dir, site.answer((503, b"busy")))
     assert waited == [1, 2, 4, 8]
