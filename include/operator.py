@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from include.config import PROJECT, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
 
+WAREHOUSE = "RFM_WAREHOUSE"  # as in include/warehouse.py, which the DAG need not load
 JOB_ERROR = re.compile(r"^.*rfm error: (.*)$", re.MULTILINE)
 
 
@@ -36,6 +37,14 @@ def as_of(dag_run: Any, params: dict[str, Any]) -> str:
 def given(operator: Any) -> dict[str, str]:
     """The rendered arguments of a task's job, by name."""
     return dict(zip(operator.application_args[::2], operator.application_args[1::2], strict=True))
+
+
+def warehouse_url() -> str | None:
+    """Where `publish` loads the snapshot to; None without the connection `rfm_warehouse`."""
+    try:
+        return BaseHook.get_connection("rfm_warehouse").get_uri()
+    except AirflowNotFoundException:
+        return None
 
 
 class SnapshotLink(BaseOperatorLink):
@@ -81,6 +90,8 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             self.refuse_what_cannot_work(context)
         except Refused as error:
             self.fail(f"{self.task_id}: {error}")
+        if self.task_id == "publish" and (url := warehouse_url()):
+            os.environ[WAREHOUSE] = url  # not in env_vars, which Airflow shows
         try:
             super().execute(context)
         except AirflowException as error:
