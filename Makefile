@@ -1,7 +1,7 @@
 # `make help` lists the commands. Nothing is written outside this folder and LAKE.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test sample fetch-online-retail ui lock format clean
+.PHONY: help run test sample fetch-online-retail ui up land down destroy lock format clean
 
 DATA ?=
 AS_OF ?=
@@ -28,6 +28,9 @@ export SPARK_SUBMIT_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSer
 # Where jobs run. A company sets its cluster's connection in Airflow instead.
 export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
 
+COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header
+
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
@@ -53,9 +56,21 @@ fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV
 ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080 [LAKE=folder]
 	@RFM_LAKE='$(abspath $(or $(LAKE),lakes/ui))' .venv/bin/airflow standalone
 
-lock: .venv/.ready  ## compile requirements.lock from pyproject.toml
-	.venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --group test -o requirements.lock pyproject.toml
+up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
+	@include/compose/up
+
+land:  ## copy CSV files into the lake of `make up`: DATA=folder
+	@include/compose/land '$(DATA)'
+
+down:  ## stop what `make up` started; the data stay
+	@. include/compose/command && "$${compose[@]}" --profile notebook down
+
+destroy:  ## remove what `make up` started, with all its data and secrets; asks first
+	@include/compose/destroy
+
+lock: .venv/.ready  ## compile the lock files from pyproject.toml
+	$(COMPILE) --group test -o requirements.lock pyproject.toml
+	$(COMPILE) --group notebook -c requirements.lock -o requirements-notebook.lock
 
 format: .venv/.ready  ## format the code
 	.venv/bin/ruff check --fix .

@@ -23,6 +23,7 @@ from include.config import PROJECT, as_of_date, config_folder, load_config, load
 from include.errors import Refused
 from include.task_process import VARIABLE, on_this_host
 
+WAREHOUSE = "RFM_WAREHOUSE"  # as in include/warehouse.py, which the DAG need not load
 JOB_ERROR = re.compile(r"^.*rfm error: (.*)$", re.MULTILINE)
 
 
@@ -48,6 +49,14 @@ def task_processes() -> list[int]:
     """
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     return [os.getpid(), os.getppid()] if isinstance(comms, CommsDecoder) else [os.getpid()]
+
+
+def warehouse_url() -> str | None:
+    """Where `publish` loads the snapshot to; None without the connection `rfm_warehouse`."""
+    try:
+        return BaseHook.get_connection("rfm_warehouse").get_uri()
+    except AirflowNotFoundException:
+        return None
 
 
 class SnapshotLink(BaseOperatorLink):
@@ -94,6 +103,8 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         except Refused as error:
             self.fail(f"{self.task_id}: {error}")
         self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())}
+        if self.task_id == "publish" and (url := warehouse_url()):
+            os.environ[WAREHOUSE] = url  # not in env_vars, which Airflow shows
         try:
             super().execute(context)
         except AirflowException as error:

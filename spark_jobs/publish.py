@@ -7,8 +7,12 @@ or the one after, whole. Checked first, and refused with the numbers when wrong:
 - no reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
 
 A run whose params change the result publishes to variants/<label>/ and leaves `latest` alone.
+
+Then the snapshot is loaded into the warehouse, where there is one (the operator gives its address).
+Files come first: they do not wait for a database, and what is loaded is what they hold.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +21,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from include import warehouse
 from include.config import Segmentation
 from include.errors import Refused
 from include.exports import write_csv, write_parquet
@@ -125,6 +130,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         elif run.config.variant is None:
             run.lake.point_latest()
         log.info("publish  %s customers are in %s", f"{rows:,}", link)
+        url = os.environ.get(warehouse.URL)
+        if url and run.config.variant is None:
+            run.spark.stop()  # the next job may have the cluster meanwhile
+            warehouse.load(link.resolve(), url)
 
 
 def run_record(run: Run, made_from: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+# One image for every service but the databases: driver and workers then have the same Python, Spark
+# and user. The target `notebook` is JupyterLab's.
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${BASE_IMAGE} AS base
+# The JRE's installation fails where slim images have no folder for man pages.
+RUN mkdir -p /usr/share/man/man1 \
+ && apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates curl openjdk-17-jre-headless python3 \
+ && rm -rf /var/lib/apt/lists/*
+# The user's id owns the files of the lake; it has a name because Java ends without one.
+RUN useradd --uid 50000 --create-home --shell /usr/sbin/nologin rfm \
+ && install -d -o rfm -g rfm /lake /events /opt/airflow /opt/airflow/logs /opt/spark-conf /opt/spark-work
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
+
+FROM base AS build
+RUN apt-get update && apt-get install -y --no-install-recommends ecj python3-venv
+# Certificates as the base image has them, for companies with an authority of their own.
+ENV UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY pyproject.toml requirements.lock ./
+# What the project needs to run, at the versions and with the hashes of the lock; not its test tools.
+RUN python3 -m venv /opt/venv \
+ && awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >uv.lock \
+ && pip install --quiet --require-hashes -r uv.lock \
+ && uv pip install --python /opt/venv/bin/python --verify-hashes -r pyproject.toml -c requirements.lock
+COPY include/compose/BasicAuth.java ./
+RUN jars=$(python -c 'import pyspark; print(pyspark.__path__[0])')/jars \
+ && ecj -17 -proc:none -cp "$jars/jakarta.servlet-api-6.0.0.jar" -d classes BasicAuth.java \
+ && (cd classes && python -m zipfile -c "$jars/rfm-basic-auth.jar" rfm)
+
+FROM build AS build-airflow
+RUN pip uninstall --quiet --yes uv pip
+
+FROM base AS airflow
+COPY --from=build-airflow /opt/venv /opt/venv
+COPY . /opt/rfm
+ENV AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/rfm/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/rfm/plugins \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    PYTHONPATH=/opt/rfm \
+    RFM_LAKE=/lake \
+    SPARK_CONF_DIR=/opt/spark-conf
+USER rfm
+WORKDIR /opt/airflow
+ENTRYPOINT ["/opt/rfm/include/compose/entrypoint"]
+
+FROM build AS build-notebook
+COPY requirements-notebook.lock ./
+RUN uv pip install --python /opt/venv/bin/python --require-hashes -r requirements-notebook.lock \
+ && pip uninstall --quiet --yes uv pip
+
+FROM base AS notebook
+COPY --from=build-notebook /opt/venv /opt/venv
+WORKDIR /home/rfm
+USER rfm
+CMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser"]

@@ -1,0 +1,120 @@
+-- The tables of the warehouse. include/warehouse.py runs this file once, and again when it has
+-- changed, so every statement may be repeated. Names have no schema: the tables are made in the
+-- first one of the connection's search_path.
+
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'rfm_reader') then
+    create role rfm_reader nologin;
+  end if;
+  execute format('grant usage on schema %I to rfm_reader', current_schema());
+end $$;
+
+create table if not exists pipeline_runs (
+  as_of         date        primary key,
+  dag_run       text        not null,
+  published_at  timestamptz not null,
+  loaded_at     timestamptz not null default now(),
+  listing       bigint      not null,
+  lines_landed  bigint      not null check (lines_landed >= 0),
+  lines_kept    bigint      not null check (lines_kept between 0 and lines_landed),
+  customers     bigint      not null check (customers >= 0),
+  stages        jsonb       not null,
+  config_hash   text        not null,
+  config        jsonb       not null
+);
+comment on table pipeline_runs is 'One row for each snapshot: the run that made it. Variants are not loaded';
+comment on column pipeline_runs.as_of is 'The snapshot counts what was bought before this day';
+comment on column pipeline_runs.dag_run is 'The Airflow run';
+comment on column pipeline_runs.listing is 'Number of the listing of the landing folder it was made from; an older one never replaces a newer one';
+comment on column pipeline_runs.lines_landed is 'Lines of all landed files';
+comment on column pipeline_runs.lines_kept is 'Lines that passed the rules';
+comment on column pipeline_runs.stages is 'For each task: rows in and out, rejects by reason, seconds, Spark application';
+comment on column pipeline_runs.config_hash is 'Equal where the configuration was equal';
+
+create table if not exists segment_definitions (
+  as_of        date     not null references pipeline_runs on delete cascade,
+  rank         smallint not null check (rank >= 1),
+  segment      text     not null,
+  description  text     not null,
+  codes        text[]   not null,
+  primary key (as_of, segment),
+  unique (as_of, rank)
+);
+comment on table segment_definitions is 'What the segments of a snapshot mean';
+comment on column segment_definitions.rank is 'Order in which to show them, the best first';
+comment on column segment_definitions.codes is 'Patterns of the rfm_score that belong to it: 5[45]. is 541 to 555';
+
+create table if not exists customer_segments (
+  as_of                date          not null,
+  customer_id          text          not null,
+  country              text,
+  first_purchase_date  date          not null,
+  last_purchase_date   date          not null,
+  recency_days         integer       not null check (recency_days = as_of - last_purchase_date),
+  frequency            bigint        not null check (frequency >= 1),
+  monetary             numeric(18,2) not null,
+  gross                numeric(18,2) not null,
+  returned             numeric(18,2) not null,
+  avg_order_value      numeric(18,2) not null,
+  r_score              smallint      not null check (r_score between 1 and 5),
+  f_score              smallint      not null check (f_score between 1 and 5),
+  m_score              smallint      not null check (m_score between 1 and 5),
+  rfm_score            text          not null check (rfm_score = concat(r_score, f_score, m_score)),
+  segment              text          not null,
+  previous_segment     text,
+  primary key (as_of, customer_id),
+  check (first_purchase_date <= last_purchase_date and last_purchase_date < as_of)
+);
+comment on table customer_segments is 'One row for each customer and snapshot. For one snapshot, filter by as_of';
+comment on column customer_segments.as_of is 'The snapshot counts what was bought before this day';
+comment on column customer_segments.country is 'Of the last purchase';
+comment on column customer_segments.recency_days is 'Days from the last purchase to as_of, at least 1';
+comment on column customer_segments.frequency is 'Number of purchase invoices';
+comment on column customer_segments.monetary is 'What was bought minus what was cancelled, in the currency of the shop';
+comment on column customer_segments.gross is 'What was bought';
+comment on column customer_segments.returned is 'What was cancelled, as a positive number';
+comment on column customer_segments.avg_order_value is 'monetary / frequency';
+comment on column customer_segments.r_score is 'Fifth of the customers by recency, 5 the most recent';
+comment on column customer_segments.f_score is 'Fifth of the customers by frequency, 5 the most frequent';
+comment on column customer_segments.m_score is 'Fifth of the customers by monetary, 5 the highest';
+comment on column customer_segments.rfm_score is 'The three scores, such as 555';
+comment on column customer_segments.segment is 'See segment_definitions';
+comment on column customer_segments.previous_segment is 'Segment 30 days (compare_days) earlier; null for who was no customer then';
+
+create or replace view customer_segments_latest as
+  select * from customer_segments where as_of = (select max(as_of) from pipeline_runs);
+comment on view customer_segments_latest is 'customer_segments of the newest snapshot';
+
+create table if not exists segment_summary (
+  as_of             date          not null,
+  segment           text          not null,
+  customers         bigint        not null check (customers >= 0),
+  customer_share    numeric(5,4)  not null,
+  orders            bigint        not null,
+  revenue           numeric(38,2) not null,
+  revenue_share     numeric,
+  avg_recency_days  numeric,
+  avg_frequency     numeric,
+  avg_monetary      numeric,
+  median_monetary   numeric,
+  primary key (as_of, segment),
+  foreign key (as_of, segment) references segment_definitions on delete cascade
+);
+comment on table segment_summary is 'Customers, orders and revenue of each segment and snapshot';
+comment on column segment_summary.customer_share is 'Of all customers; 0.25 is a quarter';
+comment on column segment_summary.revenue_share is 'Of all revenue; null where that is not above zero';
+comment on column segment_summary.median_monetary is 'Averages and the median are null for a segment without customers';
+
+create table if not exists segment_movement (
+  as_of             date   not null references pipeline_runs on delete cascade,
+  previous_segment  text   not null,
+  segment           text   not null,
+  customers         bigint not null check (customers >= 1),
+  primary key (as_of, previous_segment, segment)
+);
+comment on table segment_movement is 'Customers by segment 30 days (compare_days) earlier and segment as of the snapshot';
+comment on column segment_movement.previous_segment is 'Not yet a customer: had bought nothing before the earlier date';
+comment on column segment_movement.segment is 'No longer counted: has dropped out of the look-back';
+
+grant select on pipeline_runs, segment_definitions, customer_segments, customer_segments_latest,
+  segment_summary, segment_movement to rfm_reader;
