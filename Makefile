@@ -19,12 +19,21 @@ export AIRFLOW__API__HOST := 127.0.0.1
 export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TMPDIR := $(CURDIR)/.cache/tmp
-export SPARK_CONF_DIR := $(CURDIR)/include/spark
+# Empty: Java's class-data archive allows no directory with files in it on the class path, and Spark
+# puts this one there. What would stand in it is in SPARK_SUBMIT_OPTS.
+export SPARK_CONF_DIR := $(CURDIR)/.cache/spark-conf
 export SPARK_LOCAL_DIRS := $(CURDIR)/.cache/tmp
 export SPARK_LOCAL_IP := 127.0.0.1
-# Short jobs on one machine: the quick compiler, and no files in the system's temporary folder.
-export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1
-export SPARK_SUBMIT_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Djava.io.tmpdir=$(TMPDIR)"
+export SPARK_DRIVER_MEMORY ?= 2g
+SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
+	"-Dlog4j2.configurationFile=$(CURDIR)/include/spark/log4j2.properties" -Dspark.log.level=WARN \
+	-Dspark.ui.enabled=false -Dspark.driver.host=127.0.0.1 -Dspark.driver.bindAddress=127.0.0.1
+# A job on a small shop is over before Java's thorough compiler pays; classes come ready-made from the
+# archive. A job with much to do has that compiler, and a collector with a thread for each core.
+export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+	"-XX:SharedArchiveFile=$(CURDIR)/.cache/spark.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off
+export RFM_LONG_JOB_OPTS := $(SPARK_JAVA) -XX:+UseParallelGC
 # Where jobs run. A company sets its cluster's connection in Airflow instead.
 export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
 

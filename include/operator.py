@@ -21,6 +21,8 @@ from airflow.sdk.execution_time.comms import CommsDecoder
 
 from include.config import PROJECT, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
+from include.job_size import java_options
+from include.lake import Lake
 from include.task_process import VARIABLE, on_this_host
 
 WAREHOUSE = "RFM_WAREHOUSE"  # as in include/warehouse.py, which the DAG need not load
@@ -100,9 +102,11 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
     def execute(self, context: Context) -> None:
         try:
             self.refuse_what_cannot_work(context)
+            options = self.java_options()
         except Refused as error:
             self.fail(f"{self.task_id}: {error}")
         self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())}
+        self.env_vars |= options
         if self.task_id == "publish" and (url := warehouse_url()):
             os.environ[WAREHOUSE] = url  # not in env_vars, which Airflow shows
         try:
@@ -115,6 +119,10 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
 
     def fail(self, message: str) -> None:
         raise AirflowFailException(message) from None
+
+    def java_options(self) -> dict[str, str]:
+        config = load_config(config_folder(), load_params(given(self)["--params"]))
+        return java_options(self.task_id, Lake(Path(os.environ["RFM_LAKE"])), config.settings, os.environ)
 
     def refuse_what_cannot_work(self, context: Context) -> None:
         """Raises Refused for what spark-submit would tell badly, late or not at all."""

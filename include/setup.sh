@@ -40,5 +40,8 @@ awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >.cache/uv
 .venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r .cache/uv.lock
 .venv/bin/uv pip install --no-cache --no-config --python .venv/bin/python --require-hashes -r requirements.lock \
   >.cache/uv.log 2>&1 || { tail -20 .cache/uv.log >&2; refuse "the packages of requirements.lock could not be installed; see .cache/uv.log"; }
+say "class-data archive, with which the JVM of a job starts"
+mkdir -p .cache/spark-conf
+PATH="$PWD/.venv/bin:$PATH" .venv/bin/python include/spark/class_archive.py .cache/spark.jsa || true
 touch .venv/.ready
 say "ready"

@@ -16,7 +16,7 @@ needs, about one row in twenty. They keep the file, so that a deleted delivery c
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
@@ -33,20 +33,21 @@ MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "#N/A", "<NA>"]
 def customer_id(raw: Column) -> Column:
     """The id as text: `17850.0` is `17850`, blanks and spelled-out nulls are null."""
     trimmed = F.trim(raw)
-    whole = F.regexp_replace(trimmed, r"^(\d+)\.0+$", "$1")
-    return F.when(~F.upper(trimmed).isin(MISSING_IDS), whole)
+    zeros = F.endswith(trimmed, F.lit("0")) & trimmed.rlike(r"^\d+\.0+$")
+    missing = (F.length(trimmed) <= max(map(len, MISSING_IDS))) & F.upper(trimmed).isin(MISSING_IDS)
+    return F.when(~missing, F.when(zeros, F.substring_index(trimmed, ".", 1)).otherwise(trimmed))
 
 
-def cleaned_lines(ingested: DataFrame, excluded_codes: Iterable[str] = ()) -> DataFrame:
+def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> DataFrame:
     """Every ingested line with its line_type and amount (quantity x unit_price, exact), and the
     reason and outcome of the rules; columns as in schemas.CLEANED. Nothing is left out.
     """
     invoice = F.coalesce("invoice_no", F.lit(""))
-    is_purchase = invoice.rlike("^[0-9]+$")
     is_cancellation = F.upper(F.substring(invoice, 1, 1)) == "C"
-    excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes))
+    line_type = F.when(invoice.rlike("^[0-9]+$"), "purchase").when(is_cancellation, "cancellation")
+    is_purchase = F.col("line_type") == "purchase"
+    excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes)) if excluded_codes else F.lit(False)
 
-    line_type = F.when(is_purchase, "purchase").when(is_cancellation, "cancellation")
     reason = (
         F.when(F.col("customer_id").isNull(), "missing_customer")
         .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
@@ -124,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
             if settings.duplicates == "drop":
                 lines = without_repeats(lines)
+            # A kept line's text is in `ingested`, and half of all there would be to write.
+            lines = lines.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw")))
             folder = str(run.attempt / "cleaned")
             lines.write.partitionBy("outcome").parquet(folder)
             written = run.spark.read.schema(CLEANED).parquet(folder)

@@ -16,6 +16,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -29,7 +30,8 @@ from include.job import Run, job, log, reconcile
 from include.lake import read_record
 from include.schemas import CLEANED, CLEANED_DATA, CUSTOMER_SEGMENTS, INGESTED, REJECTS
 
-REJECTS_LIMIT = 1_000_000  # of a spreadsheet's 1,048,576 rows; all of them are in the lake's parquet
+# Rows of rejects.csv, so that a day does not cost what all history costs. All are in the lake's parquet.
+REJECTS_LIMIT = 200_000
 
 
 def check_stages(stages: dict[str, dict[str, Any]]) -> None:
@@ -87,6 +89,19 @@ def plain(name: str) -> Column:
     return F.regexp_replace(F.col(name).cast("string"), r"(\.\d{2}\d*?)0+$", "$1").alias(name)
 
 
+def files_with_rejects(files: dict[str, dict[str, Any]]) -> list[str]:
+    """The files whose rejects are published: all that have some, or else the latest ones, as many as
+    REJECTS_LIMIT allows and at least one. `files` is as from input_files."""
+    counts = {
+        name: sum(file["rejects"].values()) + sum(file["clean"]["rejects"].values())
+        for name, file in files.items()
+    }
+    latest_first = sorted(filter(counts.get, counts), key=lambda name: (files[name]["modified"], name))[::-1]
+    up_to = accumulate(counts[name] for name in latest_first)
+    shown = [name for name, rows in zip(latest_first, up_to, strict=True) if rows <= REJECTS_LIMIT]
+    return shown or latest_first[:1]
+
+
 def rejected(run: Run, view: dict[str, Any]) -> DataFrame:
     """Every rejected line of both stages: stage, file, line, reason, raw."""
     settings = run.config.settings
@@ -104,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         made_from = read_record(source)
         view, stages = made_from["view"], made_from["stages"]
         check_stages(stages)
-        check_files(input_files(view))
+        files = input_files(view)
+        check_files(files)
         check_reject_shares(stages, run.config.settings)
 
         folder = run.attempt / "version"
@@ -113,8 +129,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         record = run.record(stages["segment"]["rows_out"], rows, {})
         customers = run.spark.read.parquet(str(folder / "customer_segments.parquet"))
         write_csv(customers.orderBy("customer_id"), folder / "rfm_df.csv")
-        rejects = rejected(run, view).orderBy("stage", "file", "line").limit(REJECTS_LIMIT)
-        write_csv(rejects, folder / "rejects.csv")
+        shown = files_with_rejects(files)
+        rejects = rejected(run, view).where(F.col("file").isin(shown)).orderBy("stage", "file", "line")
+        too_many = len(shown) == 1
+        write_csv(rejects.limit(REJECTS_LIMIT) if too_many else rejects, folder / "rejects.csv")
         for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):
             shutil.copy(source / name, folder / name)
         if run.export_cleaned_data:

@@ -29,47 +29,60 @@ METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
 NOT_YET = "Not yet a customer"
 NO_LONGER = "No longer counted"
 RANGES = 32  # into which the values are parted, so that no task ranks them all
+FEW = 200_000  # customers that one task ranks sooner than they are parted
 
 
-def values_at_ranks(values: DataFrame, ranks: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Decimal]:
+def values_at_ranks(
+    values: DataFrame, ranks: Iterable[tuple[str, int]], customers: int
+) -> dict[tuple[str, int], Decimal]:
     """The values that stand at the given (group, rank), counting from 1 in ascending order.
 
-    `values` has the columns group and value. Exact and distributed: rough quantiles part the values
-    into ranges, the ranges are counted, and a running count within each finds the value. The
-    rough quantiles only balance the work; no result depends on them.
+    `values` has the columns group and value. Exact and distributed: the values are parted into
+    ranges unless they are FEW, and a running count within each range finds the value.
     """
-    spark = values.sparkSession
-    steps = F.array(*[F.lit(step / RANGES) for step in range(1, RANGES)])
-    rough = values.groupBy("group").agg(F.percentile_approx("value", steps, F.lit(1000)).alias("bounds"))
-    # Collected, because a rough quantile may come out differently when it is computed again.
-    found_bounds = [(row["group"], [str(bound) for bound in row["bounds"]]) for row in rough.collect()]
-    bounds = small_table(spark, found_bounds, "group string, bounds array<string>").withColumn(
-        "bounds", F.col("bounds").cast("array<decimal(18,2)>")
-    )
-    histogram = (
-        values.groupBy("group", "value")
-        .count()
-        .join(F.broadcast(bounds), "group", "inner")
-        .withColumn("range", F.size(F.filter("bounds", lambda bound: bound < F.col("value"))))
-        .drop("bounds")
-    )
-    counted = histogram.groupBy("group", "range").agg(F.sum("count").alias("n")).collect()
-    before, starts = Counter[str](), []
-    for row in sorted(counted, key=lambda row: (row["group"], row["range"])):
-        starts.append((row["group"], row["range"], before[row["group"]]))
-        before[row["group"]] += row["n"]
-    start = small_table(spark, starts, "group string, range int, start long")
-    wanted = small_table(spark, list(ranks), "group string, rank long")
+    histogram = values.groupBy("group", "value").count()
+    histogram = histogram.withColumns({"range": F.lit(0), "start": F.lit(0)})
+    if customers > FEW:
+        histogram = parted(values, histogram)
+    wanted = small_table(values.sparkSession, list(ranks), "group string, rank long")
     in_range = Window.partitionBy("group", "range").orderBy("value")
     found = (
-        histogram.join(F.broadcast(start), ["group", "range"], "inner")
-        .withColumn("up_to", F.col("start") + F.sum("count").over(in_range))
+        histogram.withColumn("up_to", F.col("start") + F.sum("count").over(in_range))
         .join(F.broadcast(wanted), "group", "inner")
         .where(F.col("rank").between(F.col("up_to") - F.col("count") + 1, F.col("up_to")))
         .select("group", "rank", "value")
         .collect()
     )
     return {(row["group"], row["rank"]): row["value"] for row in found}
+
+
+def parted(values: DataFrame, histogram: DataFrame) -> DataFrame:
+    """The histogram with the range of each value, and how many values come before its range.
+
+    Rough quantiles are the bounds of the ranges. They only balance the work; no result depends on
+    them.
+    """
+    spark = values.sparkSession
+    steps = F.array(*[F.lit(step / RANGES) for step in range(1, RANGES)])
+    rough = values.groupBy("group").agg(F.percentile_approx("value", steps, F.lit(1000)).alias("bounds"))
+    # Collected, because a rough quantile may come out differently when it is computed again.
+    found = [(row["group"], [str(bound) for bound in row["bounds"]]) for row in rough.collect()]
+    bounds = small_table(spark, found, "group string, bounds array<string>").withColumn(
+        "bounds", F.col("bounds").cast("array<decimal(18,2)>")
+    )
+    in_ranges = (
+        histogram.select("group", "value", "count")
+        .join(F.broadcast(bounds), "group", "inner")
+        .withColumn("range", F.size(F.filter("bounds", lambda bound: bound < F.col("value"))))
+        .drop("bounds")
+    )
+    counted = in_ranges.groupBy("group", "range").agg(F.sum("count").alias("n")).collect()
+    before, starts = Counter[str](), []
+    for row in sorted(counted, key=lambda row: (row["group"], row["range"])):
+        starts.append((row["group"], row["range"], before[row["group"]]))
+        before[row["group"]] += row["n"]
+    start = small_table(spark, starts, "group string, range int, start long")
+    return in_ranges.join(F.broadcast(start), ["group", "range"], "inner")
 
 
 def cut_points(customers: DataFrame) -> dict[date, dict[str, list[Decimal]]]:
@@ -87,7 +100,7 @@ def cut_points(customers: DataFrame) -> dict[date, dict[str, list[Decimal]]]:
         for metric in METRICS
         for j in range(1, K)
     }
-    found = values_at_ranks(values, set(ranks.values()))
+    found = values_at_ranks(values, set(ranks.values()), max(counts.values()))
     return {
         day: {metric: [found[ranks[day, metric, j]] for j in range(1, K)] for metric in METRICS}
         for day in counts
@@ -134,8 +147,9 @@ def segment_summary(customers: DataFrame, segments: SegmentMap) -> list[dict[str
         for name, row in found.items()
     }
     values = customers.select(F.col("segment").alias("group"), F.col("monetary").alias("value"))
-    at = values_at_ranks(values, {rank for pair in middle.values() for rank in pair}) if found else {}
     all_customers = sum(row["customers"] for row in found.values())
+    ranks = {rank for pair in middle.values() for rank in pair}
+    at = values_at_ranks(values, ranks, all_customers) if found else {}
     all_revenue = sum((row["revenue"] for row in found.values()), Decimal(0))
     rows = []
     for name in segments.names:
@@ -193,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         previous = then.select("customer_id", F.col("segment").alias("previous_segment"))
         folder = run.attempt / "version"
-        movement = now.join(previous, "customer_id", "full")
+        movement = now.join(previous, "customer_id", "full").persist()
         current = movement.where(F.col("segment").isNotNull())
         current.select(*CUSTOMER_SEGMENTS).orderBy("customer_id").write.parquet(str(folder / "customers"))
 

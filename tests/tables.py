@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from include.config import RunConfig
 from include.landing import file_format, landed_files
-from spark_jobs.ingest import landed_lines, typed_lines
+from include.schemas import INGESTED
+from spark_jobs.ingest import write_lines
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 LONG_AGO = 1_000_000_000  # when files were landed, so that no job waits for them to settle
@@ -48,5 +49,6 @@ def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[Dat
     attempt.mkdir()
     rules = config.settings.landing
     files, _ = landed_files(landing)
-    lines, rows = landed_lines(spark, [(file, file_format(file, rules.columns)) for file in files], attempt)
-    return typed_lines(lines, rules, config.settings.time_zone), rows
+    forms = [(file, file_format(file, rules.columns)) for file in files]
+    written, rows = write_lines(spark, forms, config.settings, attempt)
+    return spark.read.schema(INGESTED).parquet(str(written)), rows

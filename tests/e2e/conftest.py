@@ -74,7 +74,8 @@ class Airflow:
     def environment(self) -> dict[str, str]:
         """That of the Makefile, with all files in the home, and a short patience."""
         temporary = self.home / "tmp"
-        java = "-XX:-UsePerfData -XX:TieredStopAtLevel=1"
+        quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        java = os.environ.get("SPARK_SUBMIT_OPTS", quick)
         ours = ("AIRFLOW", "RFM_", "SPARK_", "PYSPARK_")
         return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
             "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
@@ -82,11 +83,11 @@ class Airflow:
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(temporary),
             "RFM_LAKE": str(self.lake.root),
-            "SPARK_CONF_DIR": str(PROJECT / "include" / "spark"),
+            "SPARK_CONF_DIR": os.environ.get("SPARK_CONF_DIR", str(PROJECT / "include" / "spark")),
             "SPARK_LOCAL_DIRS": str(temporary),
             "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_LAUNCHER_OPTS": java,
-            "SPARK_SUBMIT_OPTS": f'{java} -XX:+UseSerialGC "-Djava.io.tmpdir={temporary}"',
+            "SPARK_LAUNCHER_OPTS": quick,
+            "SPARK_SUBMIT_OPTS": f'{java} "-Djava.io.tmpdir={temporary}"',
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),

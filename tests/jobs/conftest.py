@@ -48,17 +48,18 @@ def arguments(lake: Path, as_of: str, params: Mapping[str, Any] | None, config: 
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """That of the Makefile, with all temporary files in pytest's own folder."""
     temporary = tmp_path_factory.mktemp("spark tmp")
-    options = f'-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Djava.io.tmpdir={temporary}"'
+    quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    options = f'{os.environ.get("SPARK_SUBMIT_OPTS", quick)} "-Djava.io.tmpdir={temporary}"'
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RFM_", "SPARK_", "PYSPARK_"))}
     return kept | {
         "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(temporary),
-        "SPARK_CONF_DIR": str(PROJECT / "include" / "spark"),
+        "SPARK_CONF_DIR": os.environ.get("SPARK_CONF_DIR", str(PROJECT / "include" / "spark")),
         "SPARK_LOCAL_DIRS": str(temporary),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LAUNCHER_OPTS": "-XX:-UsePerfData -XX:TieredStopAtLevel=1",
+        "SPARK_LAUNCHER_OPTS": quick,
         "SPARK_SUBMIT_OPTS": options,
         "RFM_WORKING_FOLDER": str(temporary),
     }

@@ -11,9 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from include.config import RunConfig, SegmentMap
 from include.job import counts_by_file, small_table
+from include.landing import LandedFile, file_format
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
+from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
 from spark_jobs.rfm import customer_rfm, orders_before
-from spark_jobs.segment import cut_points, segmented, values_at_ranks
+from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
 from tests import tables
 from tests.tables import HEADER, csv_bytes, land, line
 
@@ -72,6 +74,46 @@ def test_a_line_is_typed_or_rejected_with_the_first_reason_that_applies(
     row = ingested([text]).collect()[0]
     assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
     assert row["raw"] == text
+
+
+QUANTITIES = [
+    "6",
+    "+6",
+    "-6",
+    " 6 ",
+    "6\t",
+    "06",
+    "6.0",
+    "6e0",
+    "6,0",
+    "",
+    "-0",
+    "2147483647",
+    "2147483648",
+    "٣",
+]
+PRICES = ["2.55", "2.55555", "2.5500000", ".5", "5.", "1e2", "1E2", "1,234.5", "-0", "+2.5", "\t2.5", "2.5 5",
+          "0000000000001.5", "12345678901234.5678", "99999999999999.9999", "1.", ".", "", "-", "NaN",
+          "2.5.5"]  # fmt: skip
+TIMES = ["2010-12-01 08:26:00", "2010-12-01T08:26:00", "2010-12-01 08:26:0Z", "2010-12-01 08:26:.5",
+         "+010-12-01 08:26:00", "2010-13-01 08:26:00", "2010-12-01 24:00:00", "2010-12-01 08:60:00",
+         "2011-02-29 08:26:00", "2012-02-29 08:26:00", "1979-12-31 23:59:59", "2099-12-31 23:59:59",
+         "2100-01-01 00:00:00", "2010-12-01  8:26:00", "2010-12-01 08:26:00Z", "20101201", ""]  # fmt: skip
+
+
+def test_a_line_in_the_usual_spelling_is_typed_as_with_all_that_is_understood(
+    spark: SparkSession, config: RunConfig, tmp_path: Path
+) -> None:
+    """The short way gives what the long one gives, or leaves the line to it."""
+    spelled = [{"quantity": f'"{text}"' if "," in text else text} for text in QUANTITIES]
+    spelled += [{"price": f'"{text}"' if "," in text else text} for text in PRICES]
+    spelled += [{"date": text} for text in TIMES]
+    file = LandedFile(land(tmp_path, "a.csv", csv_bytes(*[line(**one) for one in spelled])), "a.csv", 1, 1)
+    rules = config.settings.landing
+    lines, _ = landed_lines(spark, [(file, file_format(file, rules.columns))], tmp_path)
+    usual = usual_lines(lines, rules).where("outcome = 'kept'")
+    assert usual.count() > 15
+    assert usual.exceptAll(typed_lines(lines, rules, config.settings.time_zone)).collect() == []
 
 
 def test_each_reject_has_its_file_and_line_whatever_stands_around_it(ingested: Read) -> None:
@@ -253,16 +295,18 @@ def test_a_cut_is_the_smallest_value_with_enough_customers_at_or_below(spark: Sp
     assert cuts == wanted
 
 
-def test_values_at_ranks_are_those_of_the_sorted_list(spark: SparkSession) -> None:
+RANKS = (1, 2, 125, 249, 250)
+
+
+@pytest.mark.parametrize("customers", [FEW, FEW + 1])
+def test_values_at_ranks_are_those_of_the_sorted_list(spark: SparkSession, customers: int) -> None:
     values = [(f"g{i % 2}", str(i * 7919 % 104)) for i in range(500)]
     table = small_table(spark, values, "group string, value string")
     table = table.withColumn("value", table["value"].cast("decimal(18,2)"))
-    found = values_at_ranks(table, {(g, r) for g in ("g0", "g1") for r in (1, 2, 125, 249, 250)})
+    found = values_at_ranks(table, {(g, r) for g in ("g0", "g1") for r in RANKS}, customers)
     for group in ("g0", "g1"):
         ordered = sorted(Decimal(v) for g, v in values if g == group)
-        assert {r: v for (g, r), v in found.items() if g == group} == {
-            r: ordered[r - 1] for r in (1, 2, 125, 249, 250)
-        }
+        assert {r: v for (g, r), v in found.items() if g == group} == {r: ordered[r - 1] for r in RANKS}
 
 
 def test_no_customers_have_no_cut_points(spark: SparkSession) -> None:

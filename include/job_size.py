@@ -1,0 +1,49 @@
+"""How much a job has to do, which decides how its JVM is started.
+
+Java's thorough compiler and a collector with several threads cost a short job more than they give,
+and a long one has no use of a quick start. Where RFM_LONG_JOB_OPTS is set, a job with much to do
+gets those options in the place of SPARK_SUBMIT_OPTS. No result depends on it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from include.config import Segmentation
+from include.errors import Refused
+from include.lake import NOTHING, Lake, read_view
+from include.landing import landed_files
+
+LONG_JOB_OPTS = "RFM_LONG_JOB_OPTS"
+LONG_JOB_BYTES = 200 << 20
+LINES_PER_ORDER = 20
+
+Files = dict[str, dict[str, Any]]
+
+
+def java_options(
+    task: str, lake: Lake, settings: Segmentation, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """What to set for a job's spark-submit: SPARK_SUBMIT_OPTS, or nothing."""
+    options = environment.get(LONG_JOB_OPTS)
+    if options and bytes_to_read(task, lake, settings) > LONG_JOB_BYTES:
+        return {"SPARK_SUBMIT_OPTS": options}
+    return {}
+
+
+def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
+    """About how many bytes of landed files a job works on: `ingest` and `clean` on the new ones, the
+    others on the orders, of which there is one for many lines."""
+    ingested: Files = (read_view(lake.ingested(settings.ingest_rules)) or NOTHING)["files"]
+    if task == "ingest":
+        try:
+            landed, _ = landed_files(lake.landing)
+        except Refused:
+            return 0  # the job will say why
+        known = {name: (entry["size"], entry["modified"]) for name, entry in ingested.items()}
+        return sum(file.size for file in landed if known.get(file.name) != file.identity)
+    cleaned: Files = (read_view(lake.cleaned(settings.clean_rules)) or NOTHING)["files"]
+    old = {name for name, entry in cleaned.items() if name in ingested}
+    if task == "clean":
+        old = {name for name in old if cleaned[name]["ingested_batch"] == ingested[name]["batch"]}
+        return sum(int(entry["size"]) for name, entry in ingested.items() if name not in old)
+    return sum(int(ingested[name]["size"]) for name in old) // LINES_PER_ORDER

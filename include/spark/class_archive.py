@@ -1,0 +1,71 @@
+"""The class-data archive with which the JVM of a job starts: .cache/spark.jsa, made at set-up.
+
+    python include/spark/class_archive.py ARCHIVE    (SPARK_SUBMIT_OPTS names it, as for any job)
+
+A job on a small shop spends most of its time on loading classes of Spark. Java keeps those that one
+run has loaded, ready for the next (JEP 350). The run is all five jobs on a small lake, one after the
+other in one JVM. An archive only fits the very Java and jars that it was made with; where it does
+not fit, Java goes on without it. It takes no directory with files in it on the class path, so
+SPARK_CONF_DIR has to be an empty one.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from include.config import PROJECT
+
+AS_OF = "2011-12-10"
+LINES = """\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,WHITE MUG,6,2011-12-01 08:26:00,2.55,17850.0,United Kingdom
+536366,22633,"RED, MUG",6,2011-10-01 08:28:00,1.85,17851.0,Malta
+C536367,D,Discount,-1,2011-12-02 09:41:00,27.50,17850.0,United Kingdom
+536368,22960,TEA SET,6,2011-12-03 08:34:00,4.25,,United Kingdom
+536369,21756,TEA SET,x,2011-12-03 08:35:00,4.25,17850,United Kingdom
+"""
+
+
+def run_all_jobs(lake: Path) -> None:
+    """The mains of the five jobs, in this process."""
+    from spark_jobs import clean, ingest, publish, rfm, segment
+
+    (lake / "landing").mkdir()
+    landed = lake / "landing" / "shop.csv"
+    landed.write_text(LINES)
+    os.utime(landed, (0, 0))  # else ingest waits for it to settle
+    for job in (ingest, clean, rfm, segment, publish):
+        job.main(["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}'])
+
+
+def main(archive: Path) -> int:
+    """Submit this very file, to a JVM that writes at its end the archive that others start with."""
+    archive.unlink(missing_ok=True)
+    options = os.environ["SPARK_SUBMIT_OPTS"].replace("-XX:SharedArchiveFile=", "-XX:ArchiveClassesAtExit=")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["spark-submit", "--master", "local[2]", __file__],
+            env=os.environ
+            | {
+                "SPARK_SUBMIT_OPTS": options,
+                "RFM_LAKE_TO_LEARN_FROM": folder,
+                "PYTHONPATH": str(PROJECT),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode or not archive.exists():
+        print(f"{done.stdout}{done.stderr}"[-2000:], file=sys.stderr)
+        print("no class-data archive was made: jobs start slower, and are the same", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    if learning := os.environ.get("RFM_LAKE_TO_LEARN_FROM"):
+        run_all_jobs(Path(learning))
+    else:
+        sys.exit(main(Path(sys.argv[1]).absolute()))

@@ -1,0 +1,60 @@
+"""Which jobs are started as long ones."""
+
+from pathlib import Path
+
+import pytest
+
+from include import job_size
+from include.config import RunConfig
+from include.job_size import bytes_to_read, java_options
+from include.lake import NOTHING, Lake
+from tests.tables import csv_bytes, land, line
+
+LONG = {"RFM_LONG_JOB_OPTS": "-XX:+UseParallelGC"}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Two landed files of 1,000 bytes, one of them ingested, none cleaned."""
+    lake = Lake(tmp_path / "lake")
+    for name in ("new.csv", "old.csv"):
+        land(lake.landing, name, csv_bytes(line()).ljust(1000, b"\n"))
+    return lake
+
+
+def view(lake: Lake, *names: str, **more: str) -> dict:
+    files = {}
+    for name in names:
+        stat = (lake.landing / name).stat()
+        files[name] = {"size": stat.st_size, "modified": stat.st_mtime_ns, "batch": "b"} | more
+    return NOTHING | {"listing": 1, "files": files}
+
+
+def test_ingest_reads_what_no_view_names_and_clean_what_was_not_cleaned(
+    lake: Lake, config: RunConfig
+) -> None:
+    settings = config.settings
+    ingested, cleaned = lake.ingested(settings.ingest_rules), lake.cleaned(settings.clean_rules)
+    assert [bytes_to_read(task, lake, settings) for task in ("ingest", "clean", "rfm")] == [2000, 0, 0]
+    ingested.mkdir(parents=True)
+    lake.commit_view(ingested, view(lake, "old.csv"))
+    assert [bytes_to_read(task, lake, settings) for task in ("ingest", "clean", "rfm")] == [1000, 1000, 0]
+    cleaned.mkdir(parents=True)
+    lake.commit_view(cleaned, view(lake, "old.csv", ingested_batch="b"))
+    assert [bytes_to_read(task, lake, settings) for task in ("ingest", "clean", "rfm")] == [1000, 0, 50]
+    land(lake.landing, "old.csv", csv_bytes(line()).ljust(900, b"\n"))
+    assert bytes_to_read("ingest", lake, settings) == 1900
+
+
+def test_a_long_job_gets_the_options_for_long_ones(
+    lake: Lake, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert java_options("ingest", lake, config.settings, LONG) == {}
+    monkeypatch.setattr(job_size, "LONG_JOB_BYTES", 1999)
+    assert java_options("ingest", lake, config.settings, LONG) == {"SPARK_SUBMIT_OPTS": "-XX:+UseParallelGC"}
+    assert java_options("ingest", lake, config.settings, {}) == {}
+    assert java_options("rfm", lake, config.settings, LONG) == {}
+
+
+def test_a_lake_without_a_landed_file_is_no_long_job(tmp_path: Path, config: RunConfig) -> None:
+    assert bytes_to_read("ingest", Lake(tmp_path), config.settings) == 0
