@@ -22,6 +22,7 @@ from psycopg import sql
 from include import warehouse
 from include.config import Params, config_folder, load_config
 from include.errors import Refused
+from include.exports import write_small_csv
 from include.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
 DAY = date(2011, 12, 10)
@@ -194,6 +195,25 @@ def test_summary_movement_definitions_and_run_come_along(url, snapshot):
         "select as_of, dag_run, lines_landed, lines_kept, customers,"
         " stages -> 'publish' ->> 'application_id' from pipeline_runs",
     ) == [(DAY, "manual__1", 9, 8, 2, "app-1")]
+
+
+def test_a_segment_whose_name_looks_like_a_formula_is_loaded_by_its_name(url, snapshot):
+    folder = snapshot()
+    record = json.loads((folder / "run.json").read_text())
+    record["config"]["segment_map"]["segments"][0]["name"] = "+VIP"
+    (folder / "run.json").write_text(json.dumps(record))
+    for name in ("segment_summary", "segment_movement"):
+        file = folder / f"{name}.csv"
+        with file.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for row in rows:
+            row["segment"] = row["segment"].replace("Champions", "+VIP")
+        write_small_csv(file, list(rows[0]), rows)
+    assert "'+VIP" in (folder / "segment_summary.csv").read_text()
+    warehouse.load(folder, url)
+    joined = "select segment, customers from segment_summary join segment_definitions using (as_of, segment)"
+    assert query(url, f"{joined} where rank = 1") == [("+VIP", 2)]
+    assert query(url, "select segment from segment_movement") == [("+VIP",)]
 
 
 def test_running_a_date_again_replaces_that_date_and_no_other(url, snapshot):
