@@ -8,6 +8,7 @@ never replaces what was made from a newer one. Variants are not loaded.
 import csv
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from psycopg.types.json import Jsonb
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from include.errors import Refused
+from include.exports import FORMULA
 from include.lake import read_record
 from include.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
@@ -135,8 +137,14 @@ def insert_csv(cursor: psycopg.Cursor, table: str, columns: list[str], as_of: st
         sql.Identifier(table), identifiers(columns), sql.SQL(", ").join([sql.Placeholder()] * len(columns))
     )
     with (folder / f"{table}.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [[as_of, *(row[name] or None for name in columns)] for row in csv.DictReader(stream)]
+        rows = [[as_of, *(plain(row[name]) for name in columns)] for row in csv.DictReader(stream)]
     cursor.executemany(insert, rows)
+
+
+def plain(text: str) -> str | None:
+    """A published value without the apostrophe that keeps spreadsheets from running it."""
+    harmful = text.removeprefix("'")
+    return (harmful if re.match(FORMULA, harmful) else text) or None
 
 
 def copy_customers(cursor: psycopg.Cursor, file: Path) -> int:

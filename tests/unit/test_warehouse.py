@@ -2,16 +2,12 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import psycopg
 import pyarrow as pa
@@ -22,67 +18,30 @@ from psycopg import sql
 from include import warehouse
 from include.config import Params, config_folder, load_config
 from include.errors import Refused
+from include.exports import write_small_csv
 from include.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from tests.postgres import CUSTOMER_SEGMENTS_ARROW, postgres, postgres_programs
 
 DAY = date(2011, 12, 10)
-SCHEMA = pa.schema(
-    [
-        *[("as_of", pa.date32()), ("customer_id", pa.string()), ("country", pa.string())],
-        *[(name, pa.date32()) for name in ("first_purchase_date", "last_purchase_date")],
-        *[("recency_days", pa.int32()), ("frequency", pa.int64())],
-        *[(name, pa.decimal128(18, 2)) for name in ("monetary", "gross", "returned", "avg_order_value")],
-        *[(name, pa.int32()) for name in ("r_score", "f_score", "m_score")],
-        *[(name, pa.string()) for name in ("rfm_score", "segment", "previous_segment")],
-    ]
-)
 ODD = ["'); drop table customer_segments; --", 'a "quoted"\n\\.\n\\N,\t', "\\.", "", " ", "NULL", "Zoë 客户"]
-
-
-class Server:
-    """A Postgres of its own on a socket in a temporary folder; root may not run one."""
-
-    def __init__(self, programs, folder):
-        self.programs, self.folder = programs, folder
-        self.user = "postgres" if os.geteuid() == 0 else None
-        if self.user:
-            shutil.chown(folder, self.user)
-        self.run("initdb", "-D", "data", "-U", "test", "-E", "UTF8", "--auth=trust", "--no-sync")
-
-    def run(self, program, *arguments):
-        command = [shutil.which(program, path=self.programs), *arguments]
-        done = subprocess.run(command, cwd=self.folder, user=self.user, text=True, capture_output=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def start(self):
-        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
-        self.run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
-
-    def stop(self):
-        self.run("pg_ctl", "-D", "data", "-w", "-m", "immediate", "stop")
 
 
 @pytest.fixture(scope="module")
 def server():
-    programs = os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
-    if not shutil.which("initdb", path=programs):
+    programs = postgres_programs()
+    if programs is None:
         pytest.skip("no Postgres server here: apt-get install postgresql")
-    # Not below pytest's folder, which root keeps to itself; and a socket's path must be short.
-    with tempfile.TemporaryDirectory(prefix="rfm-pg-") as folder:
-        started = Server(programs, Path(folder))
-        started.start()
+    with postgres(programs) as started:
         yield started
-        started.stop()
 
 
 @pytest.fixture
 def url(server, request):
     """A schema of the test's own."""
     schema = f"test_{abs(hash(request.node.name))}"
-    address = f"postgresql://test@/postgres?host={server.folder}"
-    with psycopg.connect(address, autocommit=True) as connection:
+    with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
-    return f"{address}&options=-csearch_path%3D{schema}"
+    return f"{server.url}&options=-csearch_path%3D{schema}"
 
 
 @pytest.fixture
@@ -116,7 +75,9 @@ def snapshot(tmp_path):
             }
             for customer in customers
         ]
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), place / "customer_segments.parquet")
+        pq.write_table(
+            pa.Table.from_pylist(rows, CUSTOMER_SEGMENTS_ARROW), place / "customer_segments.parquet"
+        )
         n = len(rows)
         tables = {
             "segment_summary": (
@@ -194,6 +155,25 @@ def test_summary_movement_definitions_and_run_come_along(url, snapshot):
         "select as_of, dag_run, lines_landed, lines_kept, customers,"
         " stages -> 'publish' ->> 'application_id' from pipeline_runs",
     ) == [(DAY, "manual__1", 9, 8, 2, "app-1")]
+
+
+def test_a_segment_whose_name_looks_like_a_formula_is_loaded_by_its_name(url, snapshot):
+    folder = snapshot()
+    record = json.loads((folder / "run.json").read_text())
+    record["config"]["segment_map"]["segments"][0]["name"] = "+VIP"
+    (folder / "run.json").write_text(json.dumps(record))
+    for name in ("segment_summary", "segment_movement"):
+        file = folder / f"{name}.csv"
+        with file.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for row in rows:
+            row["segment"] = row["segment"].replace("Champions", "+VIP")
+        write_small_csv(file, list(rows[0]), rows)
+    assert "'+VIP" in (folder / "segment_summary.csv").read_text()
+    warehouse.load(folder, url)
+    joined = "select segment, customers from segment_summary join segment_definitions using (as_of, segment)"
+    assert query(url, f"{joined} where rank = 1") == [("+VIP", 2)]
+    assert query(url, "select segment from segment_movement") == [("+VIP",)]
 
 
 def test_running_a_date_again_replaces_that_date_and_no_other(url, snapshot):

@@ -1,0 +1,105 @@
+"""How fast publish loads customers into Postgres, and in how much memory.
+
+`python -m tests.benchmarks.warehouse [CUSTOMERS]` makes a snapshot of that many customers (5 million)
+and loads it twice, into a server of its own: the second load replaces the first.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from include import warehouse
+from include.config import Params, config_folder, load_config
+from include.exports import ROWS_PER_GROUP
+from include.schemas import SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from tests.postgres import CUSTOMER_SEGMENTS_ARROW, postgres, postgres_programs
+
+AS_OF = date(2026, 1, 1)
+NAMES = ["Champions", "Loyal Customers", "New Customers", "At Risk", "Hibernating"]
+COUNTRIES = ["United Kingdom", "Germany", "France", "EIRE", "Spain"]
+
+
+def money(pence: np.ndarray) -> pa.Array:
+    return pc.multiply(pa.array(pence).cast(pa.decimal128(19, 0)), Decimal("0.01")).cast(pa.decimal128(18, 2))
+
+
+def customers(start: int, stop: int, random: np.random.Generator) -> pa.Table:
+    """Rows of customer_segments.parquet that the warehouse accepts."""
+    n = stop - start
+    recency = random.integers(1, 730, n)
+    frequency = random.integers(1, 40, n)
+    gross = random.integers(100, 500_000, n)
+    returned = gross // random.integers(2, 50, n)
+    scores = random.integers(1, 6, (3, n))
+    last = np.datetime64(AS_OF) - recency.astype("timedelta64[D]")
+    columns = {
+        "as_of": np.full(n, np.datetime64(AS_OF)),
+        "customer_id": np.arange(10_000_000 + start, 10_000_000 + stop).astype(str),
+        "country": np.take(COUNTRIES, random.integers(0, 5, n)),
+        "first_purchase_date": last - random.integers(0, 900, n).astype("timedelta64[D]"),
+        "last_purchase_date": last,
+        "recency_days": recency,
+        "frequency": frequency,
+        "monetary": money(gross - returned),
+        "gross": money(gross),
+        "returned": money(returned),
+        "avg_order_value": money((gross - returned) // frequency),
+        **dict(zip(("r_score", "f_score", "m_score"), scores, strict=True)),
+        "rfm_score": (scores[0] * 100 + scores[1] * 10 + scores[2]).astype(str),
+        "segment": np.take(NAMES, random.integers(0, 5, n)),
+        "previous_segment": np.take(NAMES, random.integers(0, 5, n)),
+    }
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in CUSTOMER_SEGMENTS_ARROW]
+    return pa.Table.from_arrays(arrays, schema=CUSTOMER_SEGMENTS_ARROW)
+
+
+def snapshot(folder: Path, rows: int) -> None:
+    """A published folder with so many customers."""
+    random = np.random.default_rng(0)
+    file = folder / "customer_segments.parquet"
+    with pq.ParquetWriter(file, CUSTOMER_SEGMENTS_ARROW, compression="zstd") as writer:
+        for start in range(0, rows, ROWS_PER_GROUP):
+            writer.write_table(customers(start, min(start + ROWS_PER_GROUP, rows), random))
+    (folder / "segment_summary.csv").write_text(",".join(SEGMENT_SUMMARY) + "\r\n")
+    (folder / "segment_movement.csv").write_text(",".join(SEGMENT_MOVEMENT) + "\r\n")
+    stage = dict.fromkeys(warehouse.STAGE) | {"rows_in": rows, "rows_out": rows}
+    record = {
+        "as_of": AS_OF.isoformat(),
+        "dag_run": "benchmark",
+        "published_at": f"{AS_OF + timedelta(days=1)}T00:00:00+00:00",
+        "listing": 1,
+        "config_hash": "",
+        "config": load_config(config_folder(), Params()).model_dump(mode="json"),
+        "stages": dict.fromkeys(["ingest", "clean", "publish"], stage),
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def measure(rows: int) -> dict[str, float]:
+    """Customers a second of a first load and of one that replaces it; the process's peak memory,
+    which that of making the rows is part of."""
+    programs = postgres_programs()
+    assert programs, "no Postgres server here: apt-get install postgresql"
+    with tempfile.TemporaryDirectory() as folder, postgres(programs) as server:
+        snapshot(Path(folder), rows)
+        rates = {}
+        for load in ("first", "again"):
+            start = time.monotonic()
+            warehouse.load(Path(folder), server.url)
+            rates[f"{load}_rows_per_second"] = round(rows / (time.monotonic() - start))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return {"rows": rows} | rates | {"peak_rss_mib": peak}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]) if sys.argv[1:] else 5_000_000)))
