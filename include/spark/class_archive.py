@@ -10,6 +10,7 @@ SPARK_CONF_DIR has to be an empty one.
 """
 
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -30,14 +31,13 @@ C536367,D,Discount,-1,2011-12-02 09:41:00,27.50,17850.0,United Kingdom
 
 def run_all_jobs(lake: Path) -> None:
     """The mains of the five jobs, in this process."""
-    from spark_jobs import clean, ingest, publish, rfm, segment
-
     (lake / "landing").mkdir()
     landed = lake / "landing" / "shop.csv"
     landed.write_text(LINES)
     os.utime(landed, (0, 0))  # else ingest waits for it to settle
-    for job in (ingest, clean, rfm, segment, publish):
-        job.main(["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}'])
+    arguments = ["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}']
+    for job in ("ingest", "clean", "rfm", "segment", "publish"):
+        runpy.run_path(str(PROJECT / "spark_jobs" / f"{job}.py"))["main"](arguments)
 
 
 def main(archive: Path) -> int:
