@@ -23,7 +23,7 @@ COPY pyproject.toml requirements.lock ./
 RUN python3 -m venv /opt/venv \
  && awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >uv.lock \
  && pip install --quiet --require-hashes -r uv.lock \
- && uv pip install --python /opt/venv/bin/python --verify-hashes -r pyproject.toml -c requirements.lock
+ && uv pip install --compile-bytecode --python /opt/venv/bin/python --verify-hashes -r pyproject.toml -c requirements.lock
 COPY include/compose/BasicAuth.java ./
 RUN jars=$(python -c 'import pyspark; print(pyspark.__path__[0])')/jars \
  && ecj -17 -proc:none -cp "$jars/jakarta.servlet-api-6.0.0.jar" -d classes BasicAuth.java \
@@ -48,7 +48,7 @@ ENTRYPOINT ["/opt/rfm/include/compose/entrypoint"]
 
 FROM build AS build-notebook
 COPY requirements-notebook.lock ./
-RUN uv pip install --python /opt/venv/bin/python --require-hashes -r requirements-notebook.lock \
+RUN uv pip install --compile-bytecode --python /opt/venv/bin/python --require-hashes -r requirements-notebook.lock \
  && pip uninstall --quiet --yes uv pip
 
 FROM base AS notebook

@@ -19,6 +19,7 @@ export AIRFLOW__API__HOST := 127.0.0.1
 export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TMPDIR := $(CURDIR)/.cache/tmp
+export SPARK_HOME := $(CURDIR)/.cache/spark
 # Empty: Java's class-data archive allows no directory with files in it on the class path, and Spark
 # puts this one there. What would stand in it is in SPARK_SUBMIT_OPTS.
 export SPARK_CONF_DIR := $(CURDIR)/.cache/spark-conf
@@ -27,7 +28,8 @@ export SPARK_LOCAL_IP := 127.0.0.1
 export SPARK_DRIVER_MEMORY ?= 2g
 SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
 	"-Dlog4j2.configurationFile=$(CURDIR)/include/spark/log4j2.properties" -Dspark.log.level=WARN \
-	-Dspark.ui.enabled=false -Dspark.driver.host=127.0.0.1 -Dspark.driver.bindAddress=127.0.0.1
+	-Dspark.ui.enabled=false -Dspark.driver.host=127.0.0.1 -Dspark.driver.bindAddress=127.0.0.1 \
+	"-Dspark.pyspark.driver.python=$(CURDIR)/include/spark/driver_python"
 # A job on a small shop is over before Java's thorough compiler pays; classes come ready-made from the
 # archive. A job with much to do has that compiler, and a collector with a thread for each core.
 export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC

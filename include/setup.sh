@@ -38,10 +38,18 @@ rm -rf .venv
 # uv installs the rest in half a minute; it comes from the same lock, by the same hashes.
 awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >.cache/uv.lock
 .venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r .cache/uv.lock
-.venv/bin/uv pip install --no-cache --no-config --python .venv/bin/python --require-hashes -r requirements.lock \
+# Compiled now: a machine that keeps no bytecode would compile it at every start of a job.
+.venv/bin/uv pip install --no-cache --no-config --compile-bytecode --python .venv/bin/python \
+  --require-hashes -r requirements.lock \
   >.cache/uv.log 2>&1 || { tail -20 .cache/uv.log >&2; refuse "the packages of requirements.lock could not be installed; see .cache/uv.log"; }
-say "class-data archive, with which the JVM of a job starts"
-mkdir -p .cache/spark-conf
+say "Spark in .cache/spark, and the class-data archive with which the JVM of a job starts"
+# Without MLlib, which every session would load Scala's reflection for, and no job uses.
+rm -rf .cache/spark
+mkdir -p .cache/spark/jars .cache/spark-conf
+pyspark=$(echo "$PWD"/.venv/lib/python3*/site-packages/pyspark)
+ln -s "$pyspark/bin" "$pyspark/python" .cache/spark
+ln -s "$pyspark"/jars/*.jar .cache/spark/jars
+rm .cache/spark/jars/spark-mllib_*.jar
 PATH="$PWD/.venv/bin:$PATH" .venv/bin/python include/spark/class_archive.py .cache/spark.jsa || true
 touch .venv/.ready
 say "ready"

@@ -119,13 +119,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         counts = lines_left_out(orders, run.as_of, settings.lookback_days)
         rows_in = counts.pop("all")
-        written = run.spark.read.schema(RFM).parquet(folder).where(F.col("as_of") == F.lit(run.as_of))
-        out = written.agg(
-            F.count("*").alias("customers"), F.coalesce(F.sum("lines"), F.lit(0)).alias("lines")
-        )
-        row = out.collect()[0]
-        counts["customer_without_purchase"] = rows_in - row["lines"] - sum(counts.values())
-        record = run.record(rows_in, row["lines"], counts, customers=row["customers"])
+        written = run.spark.read.schema(RFM).parquet(folder).groupBy("as_of")
+        totals = written.agg(F.count("*").alias("customers"), F.sum("lines").alias("lines")).collect()
+        of_date = {row["as_of"]: row for row in totals}
+        lines = of_date[run.as_of]["lines"] if run.as_of in of_date else 0
+        counts["customer_without_purchase"] = rows_in - lines - sum(counts.values())
+        customers_of = {day.isoformat(): row["customers"] for day, row in of_date.items()}
+        record = run.record(rows_in, lines, counts, customers=customers_of)
         run.lake.commit_version(
             run.attempt / "version",
             run.lake.rfm(run.as_of, run.config.variant),

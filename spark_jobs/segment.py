@@ -85,9 +85,9 @@ def parted(values: DataFrame, histogram: DataFrame) -> DataFrame:
     return in_ranges.join(F.broadcast(start), ["group", "range"], "inner")
 
 
-def cut_points(customers: DataFrame) -> dict[date, dict[str, list[Decimal]]]:
-    """For each as_of the four cut points of R, F and M; a date without customers is absent."""
-    counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
+def cut_points(customers: DataFrame, counts: Mapping[date, int]) -> dict[date, dict[str, list[Decimal]]]:
+    """For each as_of the four cut points of R, F and M; `counts` says how many customers it has, and
+    leaves out a date without any."""
     if not counts:
         return {}
     metrics = F.explode(
@@ -199,7 +199,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         customers = run.spark.read.schema(RFM).parquet(str(source / "customers"))
 
         compared = run.as_of - timedelta(days=settings.compare_days)
-        cuts = cut_points(customers)
+        counts = made_from["stages"]["rfm"]["customers"]
+        cuts = cut_points(customers, {date.fromisoformat(day): n for day, n in counts.items()})
         nothing = {metric: list[Decimal]() for metric in METRICS}
         now, then = (
             segmented(customers.where(F.col("as_of") == F.lit(day)), cuts.get(day, nothing), segments)
@@ -219,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             write_small_csv(folder / f"{name}.csv", columns, rows)
         (folder / "cut_points.json").write_text(json.dumps(readable(cuts.get(run.as_of, nothing)), indent=2))
 
-        rows_in = made_from["stages"]["rfm"]["customers"]
+        rows_in = counts.get(run.as_of.isoformat(), 0)
         segmented_rows = sum(row["customers"] for row in tables["segment_summary"][1])
         record = run.record(rows_in, segmented_rows, {})
         run.lake.commit_version(

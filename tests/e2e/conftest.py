@@ -77,7 +77,11 @@ class Airflow:
         quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
         java = os.environ.get("SPARK_SUBMIT_OPTS", quick)
         ours = ("AIRFLOW", "RFM_", "SPARK_", "PYSPARK_")
-        return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name == "SPARK_HOME" or not name.startswith(ours)
+        } | {
             "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT),
             "PYTHONDONTWRITEBYTECODE": "1",

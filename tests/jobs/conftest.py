@@ -50,7 +50,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     temporary = tmp_path_factory.mktemp("spark tmp")
     quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     options = f'{os.environ.get("SPARK_SUBMIT_OPTS", quick)} "-Djava.io.tmpdir={temporary}"'
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RFM_", "SPARK_", "PYSPARK_"))}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k == "SPARK_HOME" or not k.startswith(("RFM_", "SPARK_", "PYSPARK_"))
+    }
     return kept | {
         "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(PROJECT),

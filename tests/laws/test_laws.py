@@ -86,7 +86,8 @@ class Shop:
         days = [AS_OF, AS_OF - timedelta(days=30)]
         tables = [customer_rfm(orders_before(self.orders, day, lookback), day, cancellations) for day in days]
         customers = reduce(DataFrame.unionByName, tables).localCheckpoint()
-        cuts = cut_points(customers)
+        counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
+        cuts = cut_points(customers, counts)
         none = {"R": [], "F": [], "M": []}
         now, then = (
             segmented(customers.where(F.col("as_of") == F.lit(day)), cuts.get(day, none), segments)

@@ -290,7 +290,7 @@ def customers(spark: SparkSession, monetary: list[str]) -> DataFrame:
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 6, 99, 700])
 def test_a_cut_is_the_smallest_value_with_enough_customers_at_or_below(spark: SparkSession, n: int) -> None:
     values = [Decimal(i * i * 37 % 1009) - 300 for i in range(n)]
-    cuts = cut_points(customers(spark, [str(v) for v in values]))[D]["M"]
+    cuts = cut_points(customers(spark, [str(v) for v in values]), {D: n})[D]["M"]
     wanted = [min(v for v in values if 5 * sum(w <= v for w in values) >= j * n) for j in range(1, 5)]
     assert cuts == wanted
 
@@ -310,7 +310,7 @@ def test_values_at_ranks_are_those_of_the_sorted_list(spark: SparkSession, custo
 
 
 def test_no_customers_have_no_cut_points(spark: SparkSession) -> None:
-    assert cut_points(customers(spark, ["1"]).where("false")) == {}
+    assert cut_points(customers(spark, ["1"]).where("false"), {}) == {}
 
 
 def test_scores_count_the_cuts_below_a_value_and_recency_is_better_when_less(spark: SparkSession) -> None:
