@@ -1,12 +1,13 @@
 # `make help` lists the commands. Nothing is written outside this folder and LAKE.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test sample fetch-online-retail ui up land down destroy lock format clean
+.PHONY: help run test bench sample fetch-online-retail ui up land down destroy lock format clean
 
 DATA ?=
 AS_OF ?=
 LAKE ?=
 PARAMS ?=
+QUICK ?=
 OUT ?= data/online-retail
 
 # One place for what Airflow and Spark need to know of this machine. Values, not paths in a recipe:
@@ -55,6 +56,9 @@ test: .venv/.ready  ## lint, types and all tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
+bench: .cache/bench-venv/.ready data/.sample-ready  ## compare with other ways: an hour and more; [QUICK=1] in ten minutes
+	@.venv/bin/python -m tests.benchmarks.bench $(if $(QUICK),--quick)
+
 sample: data/.sample-ready  ## the built-in sample shop as CSV files in data/sample
 
 data/.sample-ready: include/sample.py | .venv/.ready
@@ -82,10 +86,17 @@ destroy:  ## remove what `make up` started, with all its data and secrets; asks 
 lock: .venv/.ready  ## compile the lock files from pyproject.toml
 	$(COMPILE) --group test -o requirements.lock pyproject.toml
 	$(COMPILE) --group notebook -c requirements.lock -o requirements-notebook.lock
+	$(COMPILE) --group bench -c requirements.lock -o requirements-bench.lock
 
 format: .venv/.ready  ## format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+.cache/bench-venv/.ready: requirements-bench.lock | .venv/.ready
+	@.venv/bin/python -m venv --clear $(@D)
+	@.venv/bin/uv pip install --quiet --no-cache --no-config --compile-bytecode --python $(@D)/bin/python \
+		--require-hashes -r $<
+	@touch $@
 
 .venv/.ready: requirements.lock include/setup.sh
 	@bash include/setup.sh

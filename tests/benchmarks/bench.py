@@ -1,0 +1,184 @@
+"""`make bench`: this pipeline beside what people would use instead, in one run on one machine.
+
+    python -m tests.benchmarks.bench [--quick] [--sizes 1,20,100] [--rounds 5,3,1]
+
+For each size a shop so many times the real one. In every round each contender does the same work in
+turn, so that a slow minute of the machine is shared by all. What a contender wrote is compared with
+ours before its time counts. Results are in .cache/bench/results.json after each measurement, and at
+the end as a table and plots in include/docs/performance.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from include.config import PROJECT
+from tests.benchmarks import report
+from tests.benchmarks.equal import differences
+from tests.benchmarks.measure import (
+    BENCH_PYTHON,
+    CONTENDERS,
+    OURS,
+    TASKS,
+    Measured,
+    as_of_date_of,
+    contender,
+    copy_of,
+    five_jobs,
+    land,
+    landed,
+    say,
+    segments_file,
+    shop,
+)
+from tests.benchmarks.scheduled import dag_runs
+
+FOLDER = PROJECT / ".cache" / "bench"
+
+
+class Results:
+    """What was measured: (what, size, contender) -> seconds and peak memory of each round."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.rows = file, list[dict[str, Any]]()
+
+    def add(self, what: str, size: int, who: str, measured: Measured) -> None:
+        key = {"what": what, "size": size, "who": who}
+        row = next((row for row in self.rows if key.items() <= row.items()), None)
+        if row is None:
+            row = key | {"seconds": [], "peak_mib": [], "failed": ""}
+            self.rows.append(row)
+        if measured.failed:
+            row["failed"] = measured.failed
+        else:
+            row["seconds"].append(round(measured.seconds, 2))
+            row["peak_mib"].append(measured.peak_mib)
+        say(f"  {what}, {size}x, {who}: {measured.failed or f'{measured.seconds:.1f} s'}")
+        self.save()
+
+    def add_jobs(self, what: str, size: int, who: str, stages: dict[str, Measured]) -> None:
+        for task, measured in stages.items():
+            self.add(f"{what}: {task}", size, who, measured)
+        total = sum(measured.seconds for measured in stages.values())
+        peak = max(measured.peak_mib for measured in stages.values())
+        self.add(what, size, who, Measured(total, peak))
+
+    def save(self) -> None:
+        self.file.write_text(json.dumps({"machine": machine(), "rows": self.rows}, indent=1))
+
+
+def machine() -> dict[str, Any]:
+    java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "python": platform.python_version(),
+        "java": java.split('"')[1],
+        "heap": os.environ["SPARK_DRIVER_MEMORY"],
+    }
+
+
+def start_up(results: Results, rounds: int) -> None:
+    """A daily run on a small shop with the Makefile's settings and with Spark's defaults."""
+    data = shop(1, FOLDER)
+    files, log = sorted(data.glob("*.csv")), FOLDER / "jobs.log"
+    history = landed(FOLDER / "history", files[:-1])
+    five_jobs(history, as_of_date_of(data), log)
+    for _ in range(rounds):
+        for who in (OURS, "Spark's defaults"):
+            lake = copy_of(history, FOLDER / "lake")
+            land(lake, files[-1:])
+            stages = five_jobs(lake, as_of_date_of(data), log, defaults=who != OURS)
+            results.add_jobs("start-up", 1, who, stages)
+
+
+def full_load(results: Results, size: int, rounds: int) -> None:
+    """From CSV files to the published snapshot; what is left is our lake of the last round."""
+    data = shop(size, FOLDER)
+    as_of, segments, log = as_of_date_of(data), segments_file(FOLDER), FOLDER / "jobs.log"
+    for number in range(rounds):
+        lake = landed(FOLDER / "lake", sorted(data.glob("*.csv")))
+        results.add_jobs("full load", size, OURS, five_jobs(lake, as_of, log))
+        for name in CONTENDERS:
+            out = FOLDER / "out"
+            measured = contender(name, data, out, as_of, segments)
+            if not measured.failed and number == 0:
+                wrong = differences(lake / "published" / f"as_of={as_of}", out)
+                assert not wrong, f"{name} at {size}x has another result than ours: {wrong}"
+            results.add("full load", size, name, measured)
+            shutil.rmtree(out)
+
+
+def increment(results: Results, size: int, rounds: int) -> None:
+    """One new day where all history is loaded."""
+    data = shop(size, FOLDER)
+    files, as_of, log = sorted(data.glob("*.csv")), as_of_date_of(data), FOLDER / "jobs.log"
+    history = landed(FOLDER / "history", files[:-1])
+    five_jobs(history, as_of, log)
+    for _ in range(rounds):
+        lake = copy_of(history, FOLDER / "lake")
+        land(lake, files[-1:])
+        results.add_jobs("daily increment", size, OURS, five_jobs(lake, as_of, log))
+    results.rows.append({"what": "new lines", "size": size, "who": "", **new_lines(files)})
+
+
+def new_lines(files: list[Path]) -> dict[str, Any]:
+    return {"bytes": files[-1].stat().st_size, "bytes_of_all": sum(file.stat().st_size for file in files)}
+
+
+def through_the_scheduler(results: Results, size: int) -> None:
+    data = shop(size, FOLDER)
+    runs = dag_runs(FOLDER / "airflow", sorted(data.glob("*.csv")), as_of_date_of(data))
+    for name, run in runs.items():
+        results.add(f"DAG run, {name}", size, OURS, Measured(run["seconds"], 0))
+        for task in TASKS:
+            results.add(f"DAG run, {name}: {task}", size, OURS, Measured(run["tasks"][task], 0))
+        results.add(f"DAG run, {name}: between tasks", size, OURS, Measured(run["between"], 0))
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in ("lake", "history", "out", "airflow"):
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
+    yield
+    for name in ("lake", "history", "out", "airflow"):
+        shutil.rmtree(FOLDER / name, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds, in ten minutes")
+    parser.add_argument("--sizes", default="")
+    parser.add_argument("--rounds", default="")
+    args = parser.parse_args()
+    sizes = [int(n) for n in (args.sizes or ("1,5" if args.quick else "1,20,100")).split(",")]
+    rounds = [int(n) for n in (args.rounds or ("2,1" if args.quick else "5,3,2")).split(",")]
+    with only_one():
+        results = Results(FOLDER / "results.json")
+        start_up(results, rounds[0])
+        for size, times in zip(sizes, rounds, strict=True):
+            full_load(results, size, times)
+            increment(results, size, times)
+        through_the_scheduler(results, sizes[0])
+    docs = FOLDER if args.quick else PROJECT / "include" / "docs"
+    report.write(results.file, docs / "performance.md")
+    subprocess.run([BENCH_PYTHON, PROJECT / "tests/benchmarks/plots.py", results.file, docs], check=True)
+    print((docs / "performance.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Running what is compared: in time, in memory, and with the environment that each would have."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import psutil
+
+from include.config import PROJECT, Params, config_folder, load_config
+from include.job_size import java_options
+from include.lake import Lake
+
+AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
+TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
+CONTENDERS = {
+    "one Spark session": "with_spark.py",
+    "pandas": "with_pandas.py",
+    "Polars": "with_polars.py",
+    "DuckDB": "with_duckdb.py",
+}
+OURS = "this pipeline"
+MOST_MEMORY = int(psutil.virtual_memory().total * 0.85)
+CONFIG = load_config(config_folder(), Params())
+BENCH_PYTHON = PROJECT / ".cache" / "bench-venv" / "bin" / "python"
+
+
+@dataclass
+class Measured:
+    seconds: float
+    peak_mib: int
+    failed: str = ""
+
+
+def run(command: Sequence[object], environment: Mapping[str, str], log: Path) -> Measured:
+    """Run a command to its end, or until it takes nearly all of the machine's memory."""
+    start, peak, failed = time.monotonic(), 0, ""
+    with log.open("ab") as output:
+        process = subprocess.Popen([*map(str, command)], env=environment, stdout=output, stderr=output)
+        while process.poll() is None:
+            peak = max(peak, memory_of(process.pid))
+            if peak > MOST_MEMORY and not failed:
+                failed = "out of memory"
+                for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    each.kill()
+            time.sleep(0.05)
+    seconds = time.monotonic() - start
+    if process.returncode and not failed:
+        failed = f"exit code {process.returncode}, see {log}"
+    return Measured(seconds, peak >> 20, failed)
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of a process and all below it."""
+    total = 0
+    try:
+        top = psutil.Process(pid)
+        for process in [top, *top.children(recursive=True)]:
+            total += process.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def spark_defaults() -> dict[str, str]:
+    """The environment without what the Makefile sets for a quick start; the heap is the same."""
+    ours = ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS", "SPARK_CONF_DIR", "SPARK_HOME", "RFM_LONG_JOB_OPTS")
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+def job(task: str, lake: Path, as_of: date, log: Path, *, defaults: bool = False) -> Measured:
+    """Submit one of our jobs as the operator does, or with Spark's defaults."""
+    environment = spark_defaults() if defaults else dict(os.environ)
+    if not defaults:
+        environment |= java_options(task, Lake(lake), CONFIG.settings, os.environ)
+    script = PROJECT / "spark_jobs" / f"{task}.py"
+    command = ["spark-submit", "--master", "local[*]", script, "--lake", lake, "--as-of", as_of]
+    return run(command, environment, log)
+
+
+def five_jobs(lake: Path, as_of: date, log: Path, *, defaults: bool = False) -> dict[str, Measured]:
+    stages = {task: job(task, lake, as_of, log, defaults=defaults) for task in TASKS}
+    for task, measured in stages.items():
+        assert not measured.failed, f"{task}: {measured.failed}"
+    return stages
+
+
+def contender(name: str, landing: Path, out: Path, as_of: date, segments: Path) -> Measured:
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    script = PROJECT / "tests" / "benchmarks" / "contenders" / CONTENDERS[name]
+    python = ["spark-submit", "--master", "local[*]"] if script.stem == "with_spark" else [BENCH_PYTHON]
+    log = out.parent / f"{script.stem}.log"
+    return run([*python, script, landing, out, as_of, segments], spark_defaults(), log)
+
+
+# -- data ---------------------------------------------------------------------------------------
+
+
+def shop(times: int, folder: Path) -> Path:
+    """The real data, or else the sample, so many times as large; made once."""
+    source = Path(os.environ.get("RFM_REAL_DATA", PROJECT.parent / "shared" / "data" / "online-retail"))
+    source = source if source.is_dir() else PROJECT / "data" / "sample"
+    data = folder / f"{source.name}-x{times}"
+    if not data.is_dir():
+        making = folder / f".{data.name}"
+        shutil.rmtree(making, ignore_errors=True)
+        script = PROJECT / "tests" / "benchmarks" / "shop.py"
+        subprocess.run([BENCH_PYTHON, script, source, making, str(times)], check=True)
+        making.rename(data)
+    return data
+
+
+def as_of_date_of(data: Path) -> date:
+    return AS_OF[data.name.rsplit("-x", 1)[0]]
+
+
+def landed(lake: Path, files: Sequence[Path]) -> Path:
+    """A new lake where these files have landed (as hard links, which cost nothing)."""
+    shutil.rmtree(lake, ignore_errors=True)
+    (lake / "landing").mkdir(parents=True)
+    land(lake, files)
+    return lake
+
+
+def land(lake: Path, files: Sequence[Path]) -> None:
+    for file in files:
+        os.link(file, lake / "landing" / file.name)
+
+
+def copy_of(lake: Path, to: Path) -> Path:
+    """The same lake again; its files never change, so they are shared."""
+    shutil.rmtree(to, ignore_errors=True)
+    subprocess.run(["cp", "-al", lake, to], check=True)
+    return to
+
+
+def segments_file(folder: Path) -> Path:
+    file = folder / "segments.json"
+    file.write_text(json.dumps({"by_code": CONFIG.segment_map.by_code}))
+    return file
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
