@@ -30,12 +30,12 @@ export SPARK_DRIVER_MEMORY ?= 2g
 SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
 	"-Dlog4j2.configurationFile=$(CURDIR)/include/spark/log4j2.properties" -Dspark.log.level=WARN \
 	-Dspark.ui.enabled=false -Dspark.driver.host=127.0.0.1 -Dspark.driver.bindAddress=127.0.0.1 \
-	"-Dspark.pyspark.driver.python=$(CURDIR)/include/spark/driver_python"
-# A job on a small shop is over before Java's thorough compiler pays; classes come ready-made from the
-# archive. A job with much to do has that compiler, and a collector with a thread for each core.
-export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+	"-Dspark.pyspark.driver.python=$(CURDIR)/include/spark/driver_python" \
 	"-XX:SharedArchiveFile=$(CURDIR)/.cache/spark.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off
+# Classes come ready-made from the archive. A job on a small shop is over before Java's thorough compiler
+# pays; one with much to do has that compiler, and a collector with a thread for each core.
+export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export RFM_LONG_JOB_OPTS := $(SPARK_JAVA) -XX:+UseParallelGC
 # Where jobs run. A company sets its cluster's connection in Airflow instead.
 export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}

@@ -73,7 +73,8 @@ READING = "separator string, delimiter string, pattern string, width int, places
 
 def text_lines(spark: SparkSession, folder: Path) -> DataFrame:
     """Every line of the text files in a folder: name (of the file), block and place (where in the
-    file, in Spark's terms), text. A line that is not UTF-8 is read as Windows-1252."""
+    file, in Spark's terms), bytes (as they are in the file) and raw, the text. A line that is not
+    UTF-8 is read as Windows-1252."""
     text = F.col("value")
     latin = F.decode(text.cast("binary"), "ISO-8859-1")
     return spark.read.text(str(folder)).select(
@@ -81,6 +82,7 @@ def text_lines(spark: SparkSession, folder: Path) -> DataFrame:
         F.col("_metadata.file_block_start").alias("block"),
         F.monotonically_increasing_id().alias("place"),
         F.when(F.is_valid_utf8(text), text).otherwise(F.translate(latin, LATIN, WINDOWS)).alias("raw"),
+        text.alias("bytes"),
     )
 
 
@@ -91,12 +93,12 @@ def starts_of_blocks(lines: DataFrame) -> tuple[list[tuple[str, int, int]], Coun
     Spark reads large files in blocks and does not number lines. A line's number is its place in
     the block plus the lines of the blocks before.
     """
-    quotes = F.length("raw") - F.length(F.replace("raw", F.lit('"'), F.lit("")))
-    odd = F.contains("raw", F.lit('"')) & (quotes % 2 == 1)
+    quotes = F.octet_length("bytes") - F.octet_length(F.replace("bytes", F.lit('"'), F.lit("")))
+    odd = F.contains("bytes", F.lit('"')) & (quotes % 2 == 1)
     blocks = lines.groupBy("name", "block").agg(
         F.min("place").alias("first"),
         F.count("*").alias("all"),
-        F.count_if(F.trim("raw") != "").alias("filled"),
+        F.count_if(F.trim("bytes") != "").alias("filled"),
         F.count_if(odd).alias("odd"),
     )
     starts, above, filled, open_quotes = [], Counter[str](), Counter[str](), set[str]()
@@ -302,7 +304,8 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     exact = (F.length(price) <= 14) & ((point == 0) | (F.length(price) - point <= PRICE.scale))
     exact = exact & ~F.contains(price, F.lit("e")) & ~F.contains(price, F.lit("E"))
     is_time = F.lit(landing.date_formats[0] in USUAL_TIME) & (F.length(when) == 19)
-    for place, mark in ((5, "-"), (8, "-"), (11, " "), (14, ":"), (17, ":")):
+    # Of 19 characters with these marks only yyyy-MM-dd HH:mm:ss can be cast.
+    for place, mark in ((5, "-"), (11, " "), (17, ":")):
         is_time = is_time & (F.substring(when, place, 1) == mark)
     is_time = is_time & F.substring(when, 1, 1).between("0", "9") & F.substring(when, 19, 1).between("0", "9")
     typed = text.withColumns(
@@ -333,7 +336,10 @@ def write_lines(
     """
     lines, rows = landed_lines(spark, files, attempt)
     written, unusual = attempt / "ingested", attempt / "unusual"
-    usual_lines(lines, settings.landing).write.partitionBy("outcome").parquet(str(written))
+    # A line's text is unlike any other: a dictionary of them is built only to be given up.
+    usual_lines(lines, settings.landing).write.partitionBy("outcome").option(
+        "parquet.enable.dictionary#raw", "false"
+    ).parquet(str(written))
     if (written / "outcome=unusual").exists():
         (written / "outcome=unusual").rename(unusual)
         again = spark.read.schema(INGESTED).parquet(str(unusual))
