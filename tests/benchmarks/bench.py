@@ -90,7 +90,8 @@ def machine() -> dict[str, Any]:
 
 
 def start_up(results: Results, rounds: int) -> None:
-    """A daily run on a small shop with the Makefile's settings and with Spark's defaults."""
+    """A daily run on a small shop, one new day where all history is loaded, with the Makefile's
+    settings and with Spark's defaults."""
     data = shop(1, FOLDER)
     files, log = sorted(data.glob("*.csv")), FOLDER / "jobs.log"
     history = landed(FOLDER / "history", files[:-1])
@@ -100,7 +101,7 @@ def start_up(results: Results, rounds: int) -> None:
             lake = copy_of(history, FOLDER / "lake")
             land(lake, files[-1:])
             stages = five_jobs(lake, as_of_date_of(data), log, defaults=who != OURS)
-            results.add_jobs("start-up", 1, who, stages)
+            results.add_jobs("daily increment", 1, who, stages)
 
 
 def full_load(results: Results, size: int, rounds: int) -> None:
@@ -130,11 +131,6 @@ def increment(results: Results, size: int, rounds: int) -> None:
         lake = copy_of(history, FOLDER / "lake")
         land(lake, files[-1:])
         results.add_jobs("daily increment", size, OURS, five_jobs(lake, as_of, log))
-    results.rows.append({"what": "new lines", "size": size, "who": "", **new_lines(files)})
-
-
-def new_lines(files: list[Path]) -> dict[str, Any]:
-    return {"bytes": files[-1].stat().st_size, "bytes_of_all": sum(file.stat().st_size for file in files)}
 
 
 def through_the_scheduler(results: Results, size: int) -> None:
@@ -172,7 +168,8 @@ def main() -> None:
         start_up(results, rounds[0])
         for size, times in zip(sizes, rounds, strict=True):
             full_load(results, size, times)
-            increment(results, size, times)
+            if size > 1:
+                increment(results, size, times)
         through_the_scheduler(results, sizes[0])
     docs = FOLDER if args.quick else PROJECT / "include" / "docs"
     report.write(results.file, docs / "performance.md")

@@ -37,8 +37,8 @@ def measured(machine: dict[str, Any], rows: Rows) -> str:
             [
                 [
                     who,
-                    *[short(rows, f"start-up: {task}", 1, who) for task in TASKS],
-                    cell(rows, "start-up", 1, who),
+                    *[short(rows, f"daily increment: {task}", 1, who) for task in TASKS],
+                    cell(rows, "daily increment", 1, who),
                 ]
                 for who in (OURS, "Spark's defaults")
             ],

@@ -14,6 +14,7 @@ from include.job import counts_by_file, small_table
 from include.landing import LandedFile, file_format
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
 from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
+from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
 from spark_jobs.rfm import customer_rfm, orders_before
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
 from tests import tables
@@ -326,3 +327,30 @@ def test_scores_count_the_cuts_below_a_value_and_recency_is_better_when_less(spa
     rows = segmented(table, cuts, everything).collect()
     assert [row["rfm_score"] for row in rows] == ["511", "551", "415", "111"]
     assert {row["segment"] for row in rows} == {"all"}
+
+
+# -- publish ------------------------------------------------------------------------------------
+
+
+def with_rejects(**counts: int) -> dict[str, Any]:
+    """Files with so many rejects, the later ones landed later."""
+    return {
+        name: {"modified": place, "rejects": {"zero_byte": n // 2}, "clean": {"rejects": {"x": n - n // 2}}}
+        for place, (name, n) in enumerate(counts.items())
+    }
+
+
+@pytest.mark.parametrize(
+    "counts, shown",
+    [
+        ({"a": 3, "b": 0, "c": 5}, ["a", "c"]),
+        ({"a": 0}, []),
+        ({"a": 2, "b": REJECTS_LIMIT - 1, "c": 1}, ["b", "c"]),
+        ({"a": 1, "b": REJECTS_LIMIT, "c": 1}, ["c"]),
+        ({"a": 1, "b": REJECTS_LIMIT + 1}, ["b"]),
+    ],
+)
+def test_rejects_are_published_of_the_latest_files_as_many_as_fit(
+    counts: dict[str, int], shown: list[str]
+) -> None:
+    assert sorted(files_with_rejects(with_rejects(**counts))) == shown

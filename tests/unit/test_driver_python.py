@@ -1,0 +1,17 @@
+"""The Python of a job's driver does without the zips that Spark puts on its path."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from include.config import PROJECT
+
+DRIVER_PYTHON = PROJECT / "include" / "spark" / "driver_python"
+
+
+def test_spark_s_own_places_leave_the_path_and_ours_stay_in_order(tmp_path: Path) -> None:
+    places = [f"{tmp_path}/python/lib/pyspark.zip", str(PROJECT), f"{tmp_path}/jars/spark.jar", "/a place"]
+    environment = os.environ | {"SPARK_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(places)}
+    command = [DRIVER_PYTHON, "-c", "import os, sys; print(os.environ['PYTHONPATH'], *sys.argv[1:])", "a b"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said == f"{PROJECT}:/a place a b\n"
