@@ -311,7 +311,7 @@ def test_a_published_folder_that_is_read_only_keeps_its_snapshot(
 
 
 def test_a_clock_that_jumps_changes_nothing(
-    start: Start, lake: Path, old: dict[str, bytes], new: dict[str, bytes]
+    start: Start, environment: dict[str, str], lake: Path, old: dict[str, bytes], new: dict[str, bytes]
 ) -> None:
     """Each job's driver lives in another year than the one before."""
     libraries = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")]
@@ -320,9 +320,10 @@ def test_a_clock_that_jumps_changes_nothing(
     python = lake.parent / "python-elsewhen"  # the JVM keeps its clock, for it would stand still
     python.write_text(f'#!/bin/sh\nLD_PRELOAD={libraries[0]} exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
+    java = f'{environment["SPARK_SUBMIT_OPTS"]} "-Dspark.pyspark.driver.python={python}"'
     with reading(lake, old, new):
         for jump, task in zip(["+400d", "-400d", "+2d", "-30d", "+4000d"], TASKS, strict=True):
-            elsewhen = {"FAKETIME": jump, "DONT_FAKE_MONOTONIC": "1", "PYSPARK_DRIVER_PYTHON": str(python)}
+            elsewhen = {"FAKETIME": jump, "DONT_FAKE_MONOTONIC": "1", "SPARK_SUBMIT_OPTS": java}
             finish(start(task, lake, **elsewhen), lake, task)
     record = json.loads((lake / "published" / "latest" / "run.json").read_text())
     assert int(record["published_at"][:4]) > 2036, "the clock did jump"
