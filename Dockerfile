@@ -10,7 +10,8 @@ RUN mkdir -p /usr/share/man/man1 \
  && rm -rf /var/lib/apt/lists/*
 # The user's id owns the files of the lake; it has a name because Java ends without one.
 RUN useradd --uid 50000 --create-home --shell /usr/sbin/nologin rfm \
- && install -d -o rfm -g rfm /lake /events /opt/airflow /opt/airflow/logs /opt/spark-conf /opt/spark-work
+ && install -d -o rfm -g rfm /lake /events /opt/airflow /opt/airflow/logs /opt/spark-conf /opt/spark-work \
+ && install -d /opt/no-conf
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 
 FROM base AS build
@@ -35,13 +36,18 @@ RUN pip uninstall --quiet --yes uv pip
 FROM base AS airflow
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY . /opt/rfm
+# The class-data archive that drivers start with; see include/compose/spark-submit.
+RUN SPARK_CONF_DIR=/opt/no-conf SPARK_LOCAL_IP=127.0.0.1 PYTHONPATH=/opt/rfm \
+    SPARK_SUBMIT_OPTS="-XX:SharedArchiveFile=/opt/spark.jsa -Dspark.driver.host=127.0.0.1" \
+    python /opt/rfm/include/spark/class_archive.py /opt/spark.jsa || true
 ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/rfm/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/rfm/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     PYTHONPATH=/opt/rfm \
     RFM_LAKE=/lake \
-    SPARK_CONF_DIR=/opt/spark-conf
+    SPARK_CONF_DIR=/opt/spark-conf \
+    PATH=/opt/rfm/include/compose/bin:/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
 USER rfm
 WORKDIR /opt/airflow
 ENTRYPOINT ["/opt/rfm/include/compose/entrypoint"]

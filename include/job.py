@@ -43,6 +43,11 @@ SEMANTICS = {
     "spark.sql.maxConcurrentOutputFileWriters": "8",  # kept and rejected lines in one pass, unsorted
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.ui.showConsoleProgress": "false",
+    # Nobody looks for a value in the lake's lines: no statistics, larger pages, quick compression.
+    "parquet.column.statistics.enabled": "false",
+    "parquet.size.statistics.enabled": "false",
+    "parquet.page.row.count.limit": "200000",
+    "parquet.compression.codec.zstd.level": "1",
 }
 
 
@@ -94,6 +99,16 @@ class Run:
                 live = live & ((F.col("batch") != name) | F.col("file").isin(files))
         table = table.where(live).drop("batch")
         return table.where(F.col("outcome") == outcome) if outcome else table
+
+
+def write_outcomes(lines: DataFrame, folder: Path, mode: str | None = None) -> None:
+    """Write lines as parquet, the kept and the rejected ones apart."""
+    writer = lines.write.partitionBy("outcome").mode(mode or "errorifexists")
+    # To look each text up in a dictionary takes longer than to compress it, but for a few columns.
+    writer = writer.option("parquet.enable.dictionary", "false")
+    for column in ("file", "country", "line_type", "reason"):
+        writer = writer.option(f"parquet.enable.dictionary#{column}", "true")
+    writer.parquet(str(folder))
 
 
 def small_table(spark: SparkSession, rows: Sequence[tuple[Any, ...]], columns: str) -> DataFrame:
@@ -200,6 +215,9 @@ def spark_session(task: str, as_of: date) -> SparkSession:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     # Spark's 200 is hundreds of empty tasks on a laptop and too few for a large cluster.
-    spark.conf.set("spark.sql.shuffle.partitions", 8 * spark.sparkContext.defaultParallelism)
+    cores = spark.sparkContext.defaultParallelism
+    spark.conf.set("spark.sql.shuffle.partitions", 8 * cores)
+    # Parquet is small for what is in it: by Spark's own measure of bytes a few tasks would have it all.
+    spark.conf.set("spark.sql.files.minPartitionNum", 4 * cores)
     spark.sparkContext.setLogLevel("WARN")
     return spark

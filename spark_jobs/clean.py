@@ -23,7 +23,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import counts_by_file, job
+from include.job import counts_by_file, job, write_outcomes
 from include.lake import NOTHING, Lake, View, batches, read_view
 from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
 
@@ -43,7 +43,7 @@ def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> 
     reason and outcome of the rules; columns as in schemas.CLEANED. Nothing is left out.
     """
     invoice = F.coalesce("invoice_no", F.lit(""))
-    is_cancellation = F.upper(F.substring(invoice, 1, 1)) == "C"
+    is_cancellation = F.substring(invoice, 1, 1).isin("C", "c")
     line_type = F.when(invoice.rlike("^[0-9]+$"), "purchase").when(is_cancellation, "cancellation")
     is_purchase = F.col("line_type") == "purchase"
     excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes)) if excluded_codes else F.lit(False)
@@ -127,9 +127,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 lines = without_repeats(lines)
             # A kept line's text is in `ingested`, and half of all there would be to write.
             lines = lines.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw")))
-            folder = str(run.attempt / "cleaned")
-            lines.write.partitionBy("outcome").parquet(folder)
-            written = run.spark.read.schema(CLEANED).parquet(folder)
+            folder = run.attempt / "cleaned"
+            write_outcomes(lines, folder)
+            written = run.spark.read.schema(CLEANED).parquet(str(folder))
             orders(written.where("outcome = 'kept'")).write.parquet(str(run.attempt / "orders"))
             counts = counts_by_file(written)
             batch = run.lake.commit_batch(run.attempt / "cleaned", stage)

@@ -35,7 +35,7 @@ from pyspark.sql.types import DecimalType
 
 from include.config import Landing, Segmentation
 from include.errors import Refused
-from include.job import Run, counts_by_file, job, log, small_table
+from include.job import Run, counts_by_file, job, log, small_table, write_outcomes
 from include.lake import NOTHING, View, read_view
 from include.landing import (
     LATIN,
@@ -60,7 +60,8 @@ PLAIN_NUMBER = r"^[+-]?(\d{1,38}\.?|\d{0,38}\.\d{1,19}0*)$"
 WITH_EXPONENT = r"^[+-]?\d{1,16}(\.\d{0,16})?[eE][+-]?\d{1,2}$"
 WITH_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|[+-]\d\d:?\d\d)?$"
-USUAL_TIME = ("yyyy-MM-dd HH:mm:ss", "iso")  # formats that read 2010-12-01 08:26:00
+USUAL_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\z"
+READ_USUAL_TIME = ("yyyy-MM-dd HH:mm:ss", "iso")  # the formats that do
 EXCEL = r"^\d{1,7}(\.\d{1,15})?$"
 EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
 NO_BREAK_SPACE = "\u00a0"
@@ -193,21 +194,30 @@ def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> dic
 
 
 def fields(raw: Column) -> Column:
-    """The fields of a record as an array; null where there are not `width` of them. A line without a
-    quote is simply split; the others are read by `pattern` (landing.field_pattern)."""
+    """The fields of a record as an array, with their quotes; null where there are not `width` of them.
+    A line without a quote is simply split; the others are read by `pattern` (landing.field_pattern)."""
     delimiter, width = F.col("delimiter"), F.col("width")
     plain = F.split(raw, F.col("separator"), -1)
     quoted = F.regexp_extract_all(F.concat(delimiter, raw), F.col("pattern"), F.lit(1))
     whole = F.call_function("array_join", quoted, delimiter) == raw
     return F.when(~F.contains(raw, F.lit('"')), F.when(F.size(plain) == width, plain)).when(
-        (F.size(quoted) == width) & whole, F.transform(quoted, unquoted)
+        (F.size(quoted) == width) & whole, quoted
     )
+
+
+def our_fields() -> list[Column]:
+    """From the column `fields` those of LANDED_COLUMNS, by that name and without their quotes."""
+    return [
+        unquoted(F.get("fields", F.get("places", F.lit(place)))).alias(name)
+        for place, name in enumerate(LANDED_COLUMNS)
+    ]
 
 
 def unquoted(text: Column) -> Column:
     trimmed, quote = F.trim(text), F.lit('"')
     inner = F.substring(trimmed, F.lit(2), F.length(trimmed) - 2)
-    return F.when(F.startswith(trimmed, quote), F.replace(inner, F.lit('""'), quote)).otherwise(text)
+    within = F.replace(inner, F.lit('""'), quote)
+    return F.when(F.contains(text, quote) & F.startswith(trimmed, quote), within).otherwise(text)
 
 
 def number(text: Column) -> Column:
@@ -243,11 +253,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
         F.contains("raw", F.lit(NO_BREAK_SPACE)), F.replace("raw", F.lit(NO_BREAK_SPACE), F.lit(" "))
     ).otherwise(F.col("raw"))
     text = lines.withColumn("fields", fields(spaced)).select(
-        *["file", "line", "raw", "damaged", "width", "fields"],
-        *[
-            F.get("fields", F.get("places", F.lit(place))).alias(name)
-            for place, name in enumerate(LANDED_COLUMNS)
-        ],
+        *["file", "line", "raw", "damaged", "width", "fields"], *our_fields()
     )
     quantity, price = number(F.trim("quantity")), number(F.trim("unit_price"))
     typed = text.withColumns(
@@ -282,32 +288,23 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     typed_lines would have it, the others with outcome `unusual` and damaged ones with a reason.
     Columns as in schemas.INGESTED.
 
-    Usual is what a shop's export looks like: no quote, whole numbers in digits, prices with at most
-    four decimals, times as 2010-12-01 08:26:00. Nearly all lines are, and of a large delivery it is
-    these few steps for each line that take the time.
+    Usual is what a shop's export looks like: whole numbers in digits, prices with at most four
+    decimals, times as 2010-12-01 08:26:00. Nearly all lines are, and of a large delivery it is these
+    few steps for each line that take the time.
     """
-    plain = F.lit(True)
-    for odd in ('"', NO_BREAK_SPACE, "\0"):
-        plain = plain & ~F.contains("raw", F.lit(odd))
-    split = lines.withColumn("fields", F.split("raw", F.col("separator"), -1))
-    text = split.select(
-        *["file", "line", "raw", "damaged"],
-        ((F.size("fields") == F.col("width")) & plain & ~F.col("damaged")).alias("usual"),
-        *[
-            F.get("fields", F.get("places", F.lit(place))).alias(name)
-            for place, name in enumerate(LANDED_COLUMNS)
-        ],
-    ).withColumns({name: F.trim(name) for name in ("invoice_no", "unit_price", "invoice_date")})
+    plain = ~F.contains("raw", F.lit(NO_BREAK_SPACE)) & ~F.contains("raw", F.lit("\0"))
+    usual = F.col("fields").isNotNull() & plain & (F.col("width") > 0) & ~F.col("damaged")
+    text = (
+        lines.withColumn("fields", fields(F.col("raw")))
+        .select(*["file", "line", "raw", "damaged"], usual.alias("usual"), *our_fields())
+        .withColumns({name: F.trim(name) for name in ("invoice_no", "unit_price", "invoice_date")})
+    )
 
     price, when = F.col("unit_price"), F.col("invoice_date")
     point = F.instr(price, ".")
     exact = (F.length(price) <= 14) & ((point == 0) | (F.length(price) - point <= PRICE.scale))
     exact = exact & ~F.contains(price, F.lit("e")) & ~F.contains(price, F.lit("E"))
-    is_time = F.lit(landing.date_formats[0] in USUAL_TIME) & (F.length(when) == 19)
-    # Of 19 characters with these marks only yyyy-MM-dd HH:mm:ss can be cast.
-    for place, mark in ((5, "-"), (11, " "), (17, ":")):
-        is_time = is_time & (F.substring(when, place, 1) == mark)
-    is_time = is_time & F.substring(when, 1, 1).between("0", "9") & F.substring(when, 19, 1).between("0", "9")
+    is_time = F.lit(landing.date_formats[0] in READ_USUAL_TIME) & when.rlike(USUAL_TIME)
     typed = text.withColumns(
         {
             "quantity": F.col("quantity").try_cast("int"),
@@ -336,10 +333,7 @@ def write_lines(
     """
     lines, rows = landed_lines(spark, files, attempt)
     written, unusual = attempt / "ingested", attempt / "unusual"
-    # A line's text is unlike any other: a dictionary of them is built only to be given up.
-    usual_lines(lines, settings.landing).write.partitionBy("outcome").option(
-        "parquet.enable.dictionary#raw", "false"
-    ).parquet(str(written))
+    write_outcomes(usual_lines(lines, settings.landing), written)
     if (written / "outcome=unusual").exists():
         (written / "outcome=unusual").rename(unusual)
         again = spark.read.schema(INGESTED).parquet(str(unusual))
@@ -347,7 +341,7 @@ def write_lines(
         typed = typed_lines(
             again.withColumn("damaged", F.col("reason").isNotNull()), settings.landing, settings.time_zone
         )
-        typed.write.partitionBy("outcome").mode("append").parquet(str(written))
+        write_outcomes(typed, written, mode="append")
     return written, rows
 
 

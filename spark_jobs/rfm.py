@@ -23,16 +23,19 @@ from include.lake import read_view
 from include.schemas import ORDERS, PENCE, RFM
 
 
-def orders_before(orders: DataFrame, as_of: date, lookback_days: int | None) -> DataFrame:
-    """The orders that count as of a date: before it, and within the look-back where there is one."""
-    counted = F.col("order_date") < F.lit(as_of)
+def orders_before(orders: DataFrame, days: Sequence[date], lookback_days: int | None) -> DataFrame:
+    """The orders that count as of each of the days, with the day as `as_of`: those before it, and
+    within the look-back where there is one. Rows of a customer come together in one partition."""
+    as_of = F.explode(F.array(*[F.lit(day) for day in days])).alias("as_of")
+    counted = F.col("order_date") < F.col("as_of")
     if lookback_days is not None:
-        counted = counted & (F.col("order_date") >= F.lit(as_of - timedelta(days=lookback_days)))
-    return orders.where(counted)
+        counted = counted & (F.col("order_date") >= F.date_sub("as_of", lookback_days))
+    # All that is added up of a customer comes from one partition: orders are shuffled once.
+    return orders.repartition("customer_id").select(as_of, "*").where(counted)
 
 
-def customer_rfm(orders: DataFrame, as_of: date, cancellations: Cancellations) -> DataFrame:
-    """One row per customer with at least one purchase; columns as in schemas.RFM.
+def customer_rfm(orders: DataFrame, cancellations: Cancellations) -> DataFrame:
+    """One row per as_of and customer with at least one purchase; columns as in schemas.RFM.
 
     Money is in the currency's units with two decimals, `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
@@ -44,7 +47,7 @@ def customer_rfm(orders: DataFrame, as_of: date, cancellations: Cancellations) -
     purchases = F.when(is_purchase, F.col("amount")).otherwise(zero)
     cancelled = F.when(~is_purchase, F.col("amount")).otherwise(zero)
 
-    invoices = orders.groupBy("customer_id", "line_type", "invoice_no").agg(
+    invoices = orders.groupBy("as_of", "customer_id", "line_type", "invoice_no").agg(
         F.min(purchase_date).alias("first_purchase_date"),
         F.max(purchase_date).alias("last_purchase_date"),
         F.min(F.when(is_purchase, F.struct(-F.unix_date("order_date"), "country"))).alias("last"),
@@ -52,7 +55,7 @@ def customer_rfm(orders: DataFrame, as_of: date, cancellations: Cancellations) -
         F.sum(cancelled).alias("cancelled"),
         F.sum("lines").alias("lines"),
     )
-    customers = invoices.groupBy("customer_id").agg(
+    customers = invoices.groupBy("as_of", "customer_id").agg(
         F.min("first_purchase_date").alias("first_purchase_date"),
         F.max("last_purchase_date").alias("last_purchase_date"),
         F.min("last")["country"].alias("country"),
@@ -64,12 +67,12 @@ def customer_rfm(orders: DataFrame, as_of: date, cancellations: Cancellations) -
     spent = F.col("gross") + F.col("cancelled") if cancellations == "net" else F.col("gross")
     monetary = pence(spent)
     return customers.where(F.col("frequency") > 0).select(
-        F.lit(as_of).alias("as_of"),
+        "as_of",
         "customer_id",
         "country",
         "first_purchase_date",
         "last_purchase_date",
-        F.date_diff(F.lit(as_of), "last_purchase_date").alias("recency_days"),
+        F.date_diff("as_of", "last_purchase_date").alias("recency_days"),
         "frequency",
         monetary.alias("monetary"),
         pence(F.col("gross")).alias("gross"),
@@ -110,12 +113,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned, ORDERS)
 
         compared = run.as_of - timedelta(days=settings.compare_days)
-        customers = [
-            customer_rfm(orders_before(orders, day, settings.lookback_days), day, settings.cancellations)
-            for day in (run.as_of, compared)
-        ]
+        counted = orders_before(orders, [run.as_of, compared], settings.lookback_days)
         folder = str(run.attempt / "version" / "customers")
-        customers[0].unionByName(customers[1]).select(*RFM.names).write.parquet(folder)
+        customer_rfm(counted, settings.cancellations).select(*RFM.names).write.parquet(folder)
 
         counts = lines_left_out(orders, run.as_of, settings.lookback_days)
         rows_in = counts.pop("all")

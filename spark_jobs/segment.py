@@ -29,7 +29,7 @@ METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
 NOT_YET = "Not yet a customer"
 NO_LONGER = "No longer counted"
 RANGES = 32  # into which the values are parted, so that no task ranks them all
-FEW = 200_000  # customers that one task ranks sooner than they are parted
+FEW = 1_000_000  # customers that one task ranks sooner than they are parted
 
 
 def values_at_ranks(
@@ -118,7 +118,8 @@ def segmented(customers: DataFrame, cuts: Mapping[str, Sequence[Decimal]], segme
         value = F.col(METRICS[metric])
         return sum((F.when(value > F.lit(cut), 1).otherwise(0) for cut in cuts[metric]), F.lit(0))
 
-    by_code = F.create_map(*[F.lit(text) for pair in segments.by_code.items() for text in pair])
+    # One literal: a map of 125 columns takes longer to put together than to use.
+    by_code = F.from_json(F.lit(json.dumps(segments.by_code)), "map<string, string>")
     scored = customers.withColumns(
         {
             "r_score": F.lit(K) - cuts_below("R"),

@@ -19,11 +19,12 @@ from include.lake import Lake
 
 AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
-CONTENDERS = {
-    "one Spark session": "with_spark.py",
-    "pandas": "with_pandas.py",
-    "Polars": "with_polars.py",
-    "DuckDB": "with_duckdb.py",
+CONTENDERS = {  # the script, and what it is told beside its input and output
+    "Spark in a notebook": ("with_spark.py", "cells"),
+    "one Spark session": ("with_spark.py",),
+    "pandas": ("with_pandas.py",),
+    "Polars": ("with_polars.py",),
+    "DuckDB": ("with_duckdb.py",),
 }
 OURS = "this pipeline"
 MOST_MEMORY = int(psutil.virtual_memory().total * 0.85)
@@ -94,10 +95,11 @@ def five_jobs(lake: Path, as_of: date, log: Path, *, defaults: bool = False) -> 
 def contender(name: str, landing: Path, out: Path, as_of: date, segments: Path) -> Measured:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    script = PROJECT / "tests" / "benchmarks" / "contenders" / CONTENDERS[name]
+    file, *told = CONTENDERS[name]
+    script = PROJECT / "tests" / "benchmarks" / "contenders" / file
     python = ["spark-submit", "--master", "local[*]"] if script.stem == "with_spark" else [BENCH_PYTHON]
     log = out.parent / f"{script.stem}.log"
-    return run([*python, script, landing, out, as_of, segments], spark_defaults(), log)
+    return run([*python, script, landing, out, as_of, segments, *told], spark_defaults(), log)
 
 
 # -- data ---------------------------------------------------------------------------------------

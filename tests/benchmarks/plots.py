@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 OURS = "this pipeline"
 COLOURS = {
     OURS: "#0f766e",
+    "Spark in a notebook": "#b45309",
     "one Spark session": "#d97706",
     "pandas": "#7c3aed",
     "Polars": "#2563eb",

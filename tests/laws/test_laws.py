@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +83,7 @@ class Shop:
     ) -> Any:
         segments = load_segment_map(MAPS, map_name)
         days = [AS_OF, AS_OF - timedelta(days=30)]
-        tables = [customer_rfm(orders_before(self.orders, day, lookback), day, cancellations) for day in days]
-        customers = reduce(DataFrame.unionByName, tables).localCheckpoint()
+        customers = customer_rfm(orders_before(self.orders, days, lookback), cancellations).localCheckpoint()
         counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
         cuts = cut_points(customers, counts)
         none = {"R": [], "F": [], "M": []}

@@ -231,6 +231,10 @@ def order(spark: SparkSession, *rows: tuple[str, str, str, str, str]) -> DataFra
     return table.withColumn("amount", table["amount"].cast("decimal(38,4)"))
 
 
+def as_of_d(table: DataFrame) -> DataFrame:
+    return orders_before(table, [D], None)
+
+
 def only(table: DataFrame) -> dict[str, Any]:
     rows = table.collect()
     assert len(rows) == 1
@@ -239,43 +243,46 @@ def only(table: DataFrame) -> dict[str, Any]:
 
 def test_a_cancelled_order_counts_for_neither_recency_nor_frequency(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "100", "UK"), ("1", "C11", "2010-12-30", "-30", "UK"))
-    row = only(customer_rfm(table, D, "net"))
+    row = only(customer_rfm(as_of_d(table), "net"))
     assert (row["recency_days"], row["frequency"], row["monetary"]) == (31, 1, Decimal("70.00"))
     assert (row["gross"], row["returned"]) == (Decimal("100.00"), Decimal("30.00"))
-    assert only(customer_rfm(table, D, "drop"))["monetary"] == Decimal("100.00")
+    assert only(customer_rfm(as_of_d(table), "drop"))["monetary"] == Decimal("100.00")
 
 
 def test_a_customer_with_cancellations_only_is_left_out(spark: SparkSession) -> None:
-    assert customer_rfm(order(spark, ("1", "C11", "2010-12-30", "-30", "UK")), D, "net").count() == 0
+    table = order(spark, ("1", "C11", "2010-12-30", "-30", "UK"))
+    assert customer_rfm(as_of_d(table), "net").count() == 0
 
 
 def test_a_customer_whose_purchases_were_all_cancelled_stays(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "9", "UK"), ("1", "C11", "2010-12-01", "-10", "UK"))
-    assert only(customer_rfm(table, D, "net"))["monetary"] == Decimal("-1.00")
+    assert only(customer_rfm(as_of_d(table), "net"))["monetary"] == Decimal("-1.00")
 
 
 def test_an_invoice_over_two_days_or_countries_counts_once(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "1", "UK"), ("1", "10", "2010-12-02", "1", "EIRE"))
-    row = only(customer_rfm(table, D, "net"))
+    row = only(customer_rfm(as_of_d(table), "net"))
     assert (row["frequency"], row["country"], row["recency_days"]) == (1, "EIRE", 30)
 
 
 def test_of_several_countries_on_the_last_day_the_first_by_name_counts(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-02", "1", "UK"), ("1", "11", "2010-12-02", "1", "EIRE"))
-    assert only(customer_rfm(table, D, "net"))["country"] == "EIRE"
+    assert only(customer_rfm(as_of_d(table), "net"))["country"] == "EIRE"
 
 
 def test_money_is_rounded_half_up_once_per_customer(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-02", "0.0025", "UK"), ("1", "11", "2010-12-02", "0.0025", "UK"))
-    row = only(customer_rfm(table, D, "net"))
+    row = only(customer_rfm(as_of_d(table), "net"))
     assert (row["monetary"], row["avg_order_value"]) == (Decimal("0.01"), Decimal("0.01"))
 
 
 def test_the_as_of_date_is_exclusive_and_the_look_back_includes_its_first_day(spark: SparkSession) -> None:
     days = ["2010-12-29", "2010-12-30", "2010-12-31", "2011-01-01"]
     table = order(spark, *[("1", str(n), day, "1", "UK") for n, day in enumerate(days)])
-    assert orders_before(table, D, None).count() == 3
-    assert orders_before(table, D, 2).count() == 2
+    assert orders_before(table, [D], None).count() == 3
+    assert orders_before(table, [D], 2).count() == 2
+    days = orders_before(table, [D, date(2010, 12, 31)], 2).groupBy("as_of").count().collect()
+    assert {row["as_of"]: row["count"] for row in days} == {D: 2, date(2010, 12, 31): 2}
 
 
 # -- segment ------------------------------------------------------------------------------------

@@ -1,4 +1,9 @@
-"""The same work in one Spark session, as a notebook does it: with_spark.py LANDING OUT AS_OF SEGMENTS.JSON"""
+"""The same work in one Spark session: with_spark.py LANDING OUT AS_OF SEGMENTS.JSON [cells]
+
+Written for speed: one pass over the CSV files, read back as Parquet, few shuffle partitions. With
+`cells` as in a notebook that is run from top to bottom: each step shows how many rows it has, the
+cleaned lines are cached, what is kept and what is rejected are saved one after the other.
+"""
 
 import json
 import sys
@@ -10,9 +15,11 @@ from pyspark.sql import functions as F
 
 landing, out, as_of = Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
 segments = json.loads(Path(sys.argv[4]).read_text())
+cells = sys.argv[5:] == ["cells"]
 spark = SparkSession.builder.appName("notebook").getOrCreate()
 spark.conf.set("spark.sql.parquet.compression.codec", "zstd")
-spark.conf.set("spark.sql.shuffle.partitions", 8)
+if not cells:
+    spark.conf.set("spark.sql.shuffle.partitions", 8)
 METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
 
 text = spark.read.csv(str(landing), header=True, escape='"')
@@ -48,8 +55,17 @@ lines = (
     )
     .withColumn("outcome", F.when(F.col("reason").isNull(), "kept").otherwise("rejected"))
 )
-lines.write.partitionBy("outcome").parquet(str(out / "lines"))
-kept = spark.read.parquet(str(out / "lines" / "outcome=kept"))
+if cells:
+    print(text.count())
+    kept = lines.where(F.col("reason").isNull()).cache()
+    rejected = lines.where(F.col("reason").isNotNull())
+    print(kept.count())
+    rejected.groupBy("reason").count().show()
+    kept.write.parquet(str(out / "lines" / "outcome=kept"))
+    rejected.write.parquet(str(out / "lines" / "outcome=rejected"))
+else:
+    lines.write.partitionBy("outcome").parquet(str(out / "lines"))
+    kept = spark.read.parquet(str(out / "lines" / "outcome=kept"))
 day = F.col("invoice_date").cast("date").alias("day")
 orders = kept.groupBy("customer_id", "invoice_no", day, "line_type", "country").agg(
     F.sum("amount").cast("decimal(38,4)").alias("amount")

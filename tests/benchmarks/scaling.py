@@ -1,0 +1,95 @@
+"""The five jobs on a standalone cluster with more and more one-core executors: how much processor time
+each takes, and how evenly its tasks share it. Read from Spark's own record of each task.
+
+Processor time, because this machine may have fewer cores than the cluster: executors then wait for
+each other, but what they have to do does not change.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from include.config import PROJECT
+from tests.benchmarks.measure import TASKS, landed, run, spark_defaults
+from tests.e2e.conftest import free_port
+
+
+@contextmanager
+def cluster(cores: int, folder: Path) -> Iterator[str]:
+    """The URL of a master of this machine with one worker of so many cores."""
+    port, environment = free_port(), spark_defaults()
+    url = f"spark://127.0.0.1:{port}"
+    environment |= {"SPARK_WORKER_CORES": str(cores), "SPARK_WORKER_MEMORY": f"{2 * cores}g"}
+    master = ["Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(free_port())]
+    worker = ["Worker", "--webui-port", str(free_port()), "--work-dir", str(folder / "work"), url]
+    services = []
+    try:
+        for name, *arguments in (master, worker):
+            command = ["spark-class", f"org.apache.spark.deploy.{name.lower()}.{name}", *arguments]
+            with (folder / f"{name}.log").open("wb") as log:
+                services.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        deadline = time.monotonic() + 60
+        while b"Registering worker" not in (folder / "Master.log").read_bytes():
+            assert time.monotonic() < deadline, f"no worker at {url}, see {folder}/Master.log"
+            time.sleep(0.2)
+        yield url
+    finally:
+        for service in services:
+            service.terminate()
+            service.wait()
+
+
+def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Path) -> dict[str, Any]:
+    """Per job: wall seconds, processor seconds of all tasks, and its stage with the longest task."""
+    shutil.rmtree(folder, ignore_errors=True)
+    lake, events = landed(folder / "lake", files), folder / "events"
+    events.mkdir()
+    found = {}
+    with cluster(executors, folder) as url:
+        for task in TASKS:
+            script = PROJECT / "spark_jobs" / f"{task}.py"
+            settings = {
+                "spark.executor.cores": "1",
+                "spark.executor.memory": "1g",
+                "spark.cores.max": str(executors),
+                # Spark's own rule counts the executors that are there by then: the same for all.
+                "spark.default.parallelism": str(executors),
+                "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+                "spark.eventLog.enabled": "true",
+                "spark.eventLog.dir": events.as_uri(),
+                "spark.eventLog.rolling.enabled": "false",
+                "spark.eventLog.compress": "false",
+            }
+            configured = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
+            command = ["spark-submit", "--master", url, *configured, script, "--lake", lake, "--as-of", as_of]
+            measured = run(command, dict(os.environ), folder / "jobs.log")
+            assert not measured.failed, f"{task} on {executors} executors: {measured.failed}"
+            (log,) = events.iterdir()
+            found[task] = {"seconds": measured.seconds} | of_tasks(log)
+            log.unlink()
+    return found
+
+
+def of_tasks(event_log: Path) -> dict[str, Any]:
+    """Processor seconds of all tasks; and of the stage with the longest task that, the stage's sum
+    and its number of tasks."""
+    stages: dict[int, list[float]] = {}
+    with event_log.open() as events:
+        for event in map(json.loads, events):
+            if event["Event"] == "SparkListenerTaskEnd" and event["Task End Reason"]["Reason"] == "Success":
+                nanoseconds = event["Task Metrics"]["Executor CPU Time"]
+                stages.setdefault(event["Stage ID"], []).append(nanoseconds / 1e9)
+    longest = max(stages.values(), key=max)
+    return {
+        "processor": sum(map(sum, stages.values())),
+        "longest_task": max(longest),
+        "its_stage": sum(longest),
+        "tasks": len(longest),
+    }
