@@ -18,9 +18,11 @@ from pyspark.sql import functions as F
 
 from include.config import Cancellations
 from include.errors import Refused
-from include.job import job
+from include.job import job, small_table
 from include.lake import read_view
 from include.schemas import ORDERS, PENCE, RFM
+
+PLACES = 1 << 32  # numbers of countries: a date and a country as one whole number
 
 
 def orders_before(orders: DataFrame, days: Sequence[date], lookback_days: int | None) -> DataFrame:
@@ -34,13 +36,28 @@ def orders_before(orders: DataFrame, days: Sequence[date], lookback_days: int | 
     return orders.repartition("customer_id").select(as_of, "*").where(counted)
 
 
-def customer_rfm(orders: DataFrame, cancellations: Cancellations) -> DataFrame:
+def country_names(orders: DataFrame) -> list[str]:
+    """The countries of the orders, by name: a few for any shop, however many its customers."""
+    return sorted(
+        row["country"] for row in orders.select("country").distinct().collect() if row["country"] is not None
+    )
+
+
+def customer_rfm(orders: DataFrame, cancellations: Cancellations, countries: Sequence[str]) -> DataFrame:
     """One row per as_of and customer with at least one purchase; columns as in schemas.RFM.
 
     Money is in the currency's units with two decimals, `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
-    landed lines behind the row. Definitions: the module's text above.
+    landed lines behind the row; `countries` is as from country_names. Definitions: the module's text
+    above.
+
+    A country is a number while it is added up, the later the name the higher: a text would make
+    Spark sort all orders, where numbers are added up in a hash table.
     """
+    # No name is number 0, which comes first.
+    numbered = small_table(orders.sparkSession, list(enumerate(countries, 1)), "number long, country string")
+    number = F.coalesce("number", F.lit(0).cast("long"))
+    orders = orders.join(F.broadcast(numbered), "country", "left")
     is_purchase = F.col("line_type") == "purchase"
     purchase_date = F.when(is_purchase, F.col("order_date"))
     zero = F.lit(0).cast(ORDERS["amount"].dataType)
@@ -50,7 +67,7 @@ def customer_rfm(orders: DataFrame, cancellations: Cancellations) -> DataFrame:
     invoices = orders.groupBy("as_of", "customer_id", "line_type", "invoice_no").agg(
         F.min(purchase_date).alias("first_purchase_date"),
         F.max(purchase_date).alias("last_purchase_date"),
-        F.min(F.when(is_purchase, F.struct(-F.unix_date("order_date"), "country"))).alias("last"),
+        F.min(F.when(is_purchase, number - F.unix_date("order_date") * PLACES)).alias("last"),
         F.sum(purchases).alias("gross"),
         F.sum(cancelled).alias("cancelled"),
         F.sum("lines").alias("lines"),
@@ -58,7 +75,7 @@ def customer_rfm(orders: DataFrame, cancellations: Cancellations) -> DataFrame:
     customers = invoices.groupBy("as_of", "customer_id").agg(
         F.min("first_purchase_date").alias("first_purchase_date"),
         F.max("last_purchase_date").alias("last_purchase_date"),
-        F.min("last")["country"].alias("country"),
+        F.pmod(F.min("last"), F.lit(PLACES)).alias("number"),
         F.count_if(is_purchase).alias("frequency"),
         F.sum("gross").alias("gross"),
         F.sum("cancelled").alias("cancelled"),
@@ -66,7 +83,8 @@ def customer_rfm(orders: DataFrame, cancellations: Cancellations) -> DataFrame:
     )
     spent = F.col("gross") + F.col("cancelled") if cancellations == "net" else F.col("gross")
     monetary = pence(spent)
-    return customers.where(F.col("frequency") > 0).select(
+    buyers = customers.where(F.col("frequency") > 0)
+    return buyers.join(F.broadcast(numbered), "number", "left").select(
         "as_of",
         "customer_id",
         "country",
@@ -115,7 +133,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         compared = run.as_of - timedelta(days=settings.compare_days)
         counted = orders_before(orders, [run.as_of, compared], settings.lookback_days)
         folder = str(run.attempt / "version" / "customers")
-        customer_rfm(counted, settings.cancellations).select(*RFM.names).write.parquet(folder)
+        customer_rfm(counted, settings.cancellations, country_names(orders)).select(*RFM.names).write.parquet(
+            folder
+        )
 
         counts = lines_left_out(orders, run.as_of, settings.lookback_days)
         rows_in = counts.pop("all")

@@ -41,9 +41,12 @@ from tests.benchmarks.measure import (
     segments_file,
     shop,
 )
+from tests.benchmarks.scaling import five_jobs_on
 from tests.benchmarks.scheduled import dag_runs
 
 FOLDER = PROJECT / ".cache" / "bench"
+PLACES = ("lake", "history", "out", "airflow", "cluster")
+EXECUTORS = (1, 2, 4)
 
 
 class Results:
@@ -51,6 +54,7 @@ class Results:
 
     def __init__(self, file: Path) -> None:
         self.file, self.rows = file, list[dict[str, Any]]()
+        self.scaling: list[dict[str, Any]] = []
 
     def add(self, what: str, size: int, who: str, measured: Measured) -> None:
         key = {"what": what, "size": size, "who": who}
@@ -74,7 +78,9 @@ class Results:
         self.add(what, size, who, Measured(total, peak))
 
     def save(self) -> None:
-        self.file.write_text(json.dumps({"machine": machine(), "rows": self.rows}, indent=1))
+        self.file.write_text(
+            json.dumps({"machine": machine(), "rows": self.rows, "scaling": self.scaling}, indent=1)
+        )
 
 
 def machine() -> dict[str, Any]:
@@ -133,6 +139,19 @@ def increment(results: Results, size: int, rounds: int) -> None:
         results.add_jobs("daily increment", size, OURS, five_jobs(lake, as_of, log))
 
 
+def scaling_out(results: Results, size: int) -> None:
+    """From CSV files to the published snapshot on a standalone cluster."""
+    data = shop(size, FOLDER)
+    files, as_of = sorted(data.glob("*.csv")), as_of_date_of(data)
+    for executors in EXECUTORS:
+        for task, found in five_jobs_on(executors, files, as_of, FOLDER / "cluster").items():
+            results.scaling.append({"size": size, "executors": executors, "task": task} | found)
+            say(
+                f"  scaling out, {size}x, {executors} executors: {task} {found['processor']:.1f} s of processor"
+            )
+        results.save()
+
+
 def through_the_scheduler(results: Results, size: int) -> None:
     data = shop(size, FOLDER)
     runs = dag_runs(FOLDER / "airflow", sorted(data.glob("*.csv")), as_of_date_of(data))
@@ -146,10 +165,10 @@ def through_the_scheduler(results: Results, size: int) -> None:
 @contextmanager
 def only_one() -> Iterator[None]:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("lake", "history", "out", "airflow"):
+    for name in PLACES:
         shutil.rmtree(FOLDER / name, ignore_errors=True)
     yield
-    for name in ("lake", "history", "out", "airflow"):
+    for name in PLACES:
         shutil.rmtree(FOLDER / name, ignore_errors=True)
 
 
@@ -166,11 +185,12 @@ def main() -> None:
     with only_one():
         results = Results(FOLDER / "results.json")
         start_up(results, rounds[0])
+        through_the_scheduler(results, sizes[0])
+        scaling_out(results, min(5, sizes[-1]))
         for size, times in zip(sizes, rounds, strict=True):
             full_load(results, size, times)
             if size > 1:
                 increment(results, size, times)
-        through_the_scheduler(results, sizes[0])
     docs = FOLDER if args.quick else PROJECT / "include" / "docs"
     report.write(results.file, docs / "performance.md")
     subprocess.run([BENCH_PYTHON, PROJECT / "tests/benchmarks/plots.py", results.file, docs], check=True)

@@ -22,9 +22,9 @@ TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
 CONTENDERS = {  # the script, and what it is told beside its input and output
     "Spark in a notebook": ("with_spark.py", "cells"),
     "one Spark session": ("with_spark.py",),
-    "pandas": ("with_pandas.py",),
     "Polars": ("with_polars.py",),
     "DuckDB": ("with_duckdb.py",),
+    "pandas": ("with_pandas.py",),
 }
 OURS = "this pipeline"
 MOST_MEMORY = int(psutil.virtual_memory().total * 0.85)

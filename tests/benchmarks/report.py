@@ -17,7 +17,8 @@ Rows = list[dict[str, Any]]
 def write(results: Path, page: Path) -> None:
     """Put the tables into a copy of the page."""
     found = json.loads(results.read_text())
-    tables = f"<!-- measured -->\n{measured(found['machine'], found['rows'])}\n<!-- /measured -->"
+    text = measured(found["machine"], found["rows"]) + scaling(found.get("scaling", []))
+    tables = f"<!-- measured -->\n{text}\n<!-- /measured -->"
     page.write_text(MEASURED.sub(lambda _: tables, PAGE.read_text()))
 
 
@@ -55,6 +56,27 @@ def measured(machine: dict[str, Any], rows: Rows) -> str:
     ]
     parts.append(table(["", *of_size, *[f"memory, {name}" for name in of_size]], load))
     parts.append("![full load by contender and size](performance-full-load.svg)")
+    parts.append("### The pipeline's time, as a share of each contender's")
+    parts.append(
+        table(
+            ["", *of_size],
+            [
+                *[
+                    [
+                        f"full load, of {who}",
+                        *[share(rows, "full load", n, "full load", n, who) for n in sizes],
+                    ]
+                    for who in CONTENDERS
+                ],
+                ["daily increment, of that at 1x"]
+                + [share(rows, "daily increment", n, "daily increment", 1, OURS) for n in sizes],
+                ["daily increment, of the same with Spark's defaults"]
+                + [
+                    share(rows, "daily increment", n, "daily increment", n, "Spark's defaults") for n in sizes
+                ],
+            ],
+        )
+    )
     parts.append("### This pipeline by stage")
     parts.append(
         table(
@@ -87,6 +109,36 @@ def measured(machine: dict[str, Any], rows: Rows) -> str:
         )
     )
     return "\n\n".join(parts)
+
+
+def scaling(found: Rows) -> str:
+    """Processor seconds of each job's tasks by the number of executors, and the longest task."""
+    if not found:
+        return ""
+    executors = sorted({row["executors"] for row in found})
+    at = {(row["task"], row["executors"]): row for row in found}
+    body = [
+        [task]
+        + [f"{at[task, n]['processor']:.1f}" for n in executors]
+        + [
+            f"{at[task, n]['longest_task']:.1f} of {at[task, n]['its_stage']:.1f} ({at[task, n]['tasks']})"
+            for n in executors
+        ]
+        for task in TASKS
+    ]
+    head = [""] + [f"{n} executors" for n in executors] + [f"longest task, {n}" for n in executors]
+    return (
+        f"\n\n### On a standalone cluster of one-core executors, at {found[0]['size']}x\n\n"
+        "Processor seconds of all tasks of a job; then the longest task, of its stage's seconds (and tasks).\n\n"
+        + table(head, body)
+    )
+
+
+def share(rows: Rows, what: str, size: int, of: str, of_size: int, who: str) -> str:
+    ours, theirs = row_of(rows, what, size, OURS), row_of(rows, of, of_size, who)
+    if not ours or not theirs or not ours["seconds"] or not theirs["seconds"]:
+        return "-"
+    return f"{median(ours['seconds']) / median(theirs['seconds']):.2f}"
 
 
 def table(head: list[str], body: list[list[str]]) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from include.config import PROJECT, RunConfig, load_segment_map
 from include.schemas import CUSTOMER_SEGMENTS
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
-from spark_jobs.rfm import customer_rfm, orders_before
+from spark_jobs.rfm import country_names, customer_rfm, orders_before
 from spark_jobs.segment import cut_points, segmented
 from tests import reference, tables
 from tests.tables import HEADER
@@ -83,7 +83,8 @@ class Shop:
     ) -> Any:
         segments = load_segment_map(MAPS, map_name)
         days = [AS_OF, AS_OF - timedelta(days=30)]
-        customers = customer_rfm(orders_before(self.orders, days, lookback), cancellations).localCheckpoint()
+        counted = orders_before(self.orders, days, lookback)
+        customers = customer_rfm(counted, cancellations, country_names(self.orders)).localCheckpoint()
         counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
         cuts = cut_points(customers, counts)
         none = {"R": [], "F": [], "M": []}

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from include.config import RunConfig, SegmentMap
+from include.config import Cancellations, RunConfig, SegmentMap
 from include.job import counts_by_file, small_table
 from include.landing import LandedFile, file_format
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
 from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
-from spark_jobs.rfm import customer_rfm, orders_before
+from spark_jobs.rfm import country_names, customer_rfm, orders_before
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
 from tests import tables
 from tests.tables import HEADER, csv_bytes, land, line
@@ -220,7 +220,7 @@ def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> N
 D = date(2011, 1, 1)
 
 
-def order(spark: SparkSession, *rows: tuple[str, str, str, str, str]) -> DataFrame:
+def order(spark: SparkSession, *rows: tuple[str, str, str, str, str | None]) -> DataFrame:
     """Orders of (customer, invoice, date, amount, country)."""
     given = [
         ("f", c, i, d, "cancellation" if i.startswith("C") else "purchase", country, 1, amount)
@@ -231,8 +231,8 @@ def order(spark: SparkSession, *rows: tuple[str, str, str, str, str]) -> DataFra
     return table.withColumn("amount", table["amount"].cast("decimal(38,4)"))
 
 
-def as_of_d(table: DataFrame) -> DataFrame:
-    return orders_before(table, [D], None)
+def rfm_of(table: DataFrame, cancellations: Cancellations) -> DataFrame:
+    return customer_rfm(orders_before(table, [D], None), cancellations, country_names(table))
 
 
 def only(table: DataFrame) -> dict[str, Any]:
@@ -243,36 +243,41 @@ def only(table: DataFrame) -> dict[str, Any]:
 
 def test_a_cancelled_order_counts_for_neither_recency_nor_frequency(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "100", "UK"), ("1", "C11", "2010-12-30", "-30", "UK"))
-    row = only(customer_rfm(as_of_d(table), "net"))
+    row = only(rfm_of(table, "net"))
     assert (row["recency_days"], row["frequency"], row["monetary"]) == (31, 1, Decimal("70.00"))
     assert (row["gross"], row["returned"]) == (Decimal("100.00"), Decimal("30.00"))
-    assert only(customer_rfm(as_of_d(table), "drop"))["monetary"] == Decimal("100.00")
+    assert only(rfm_of(table, "drop"))["monetary"] == Decimal("100.00")
 
 
 def test_a_customer_with_cancellations_only_is_left_out(spark: SparkSession) -> None:
     table = order(spark, ("1", "C11", "2010-12-30", "-30", "UK"))
-    assert customer_rfm(as_of_d(table), "net").count() == 0
+    assert rfm_of(table, "net").count() == 0
 
 
 def test_a_customer_whose_purchases_were_all_cancelled_stays(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "9", "UK"), ("1", "C11", "2010-12-01", "-10", "UK"))
-    assert only(customer_rfm(as_of_d(table), "net"))["monetary"] == Decimal("-1.00")
+    assert only(rfm_of(table, "net"))["monetary"] == Decimal("-1.00")
 
 
 def test_an_invoice_over_two_days_or_countries_counts_once(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-01", "1", "UK"), ("1", "10", "2010-12-02", "1", "EIRE"))
-    row = only(customer_rfm(as_of_d(table), "net"))
+    row = only(rfm_of(table, "net"))
     assert (row["frequency"], row["country"], row["recency_days"]) == (1, "EIRE", 30)
 
 
 def test_of_several_countries_on_the_last_day_the_first_by_name_counts(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-02", "1", "UK"), ("1", "11", "2010-12-02", "1", "EIRE"))
-    assert only(customer_rfm(as_of_d(table), "net"))["country"] == "EIRE"
+    assert only(rfm_of(table, "net"))["country"] == "EIRE"
+
+
+def test_an_order_without_a_country_is_of_none(spark: SparkSession) -> None:
+    table = order(spark, ("1", "10", "2010-12-01", "1", "UK"), ("1", "11", "2010-12-02", "1", None))
+    assert only(rfm_of(table, "net"))["country"] is None
 
 
 def test_money_is_rounded_half_up_once_per_customer(spark: SparkSession) -> None:
     table = order(spark, ("1", "10", "2010-12-02", "0.0025", "UK"), ("1", "11", "2010-12-02", "0.0025", "UK"))
-    row = only(customer_rfm(as_of_d(table), "net"))
+    row = only(rfm_of(table, "net"))
     assert (row["monetary"], row["avg_order_value"]) == (Decimal("0.01"), Decimal("0.01"))
 
 
