@@ -146,9 +146,7 @@ def scaling_out(results: Results, size: int) -> None:
     for executors in EXECUTORS:
         for task, found in five_jobs_on(executors, files, as_of, FOLDER / "cluster").items():
             results.scaling.append({"size": size, "executors": executors, "task": task} | found)
-            say(
-                f"  scaling out, {size}x, {executors} executors: {task} {found['processor']:.1f} s of processor"
-            )
+            say(f"  {size}x on {executors} executors: {task} {found['processor']:.1f} s of processor")
         results.save()
 
 
