@@ -183,7 +183,8 @@ class Lake:
             remove_all(b for b in stage.glob("batch=*") if b.name not in named)
             remove_unfinished(stage)
         for stage in self.root.glob("orders/*"):
-            named = batches(read_view(self.cleaned(stage.name.removeprefix("rules="))) or NOTHING)
+            cleaned = read_view(self.cleaned(stage.name.removeprefix("rules="))) or NOTHING
+            named = batches(cleaned.get("orders", cleaned))
             remove_all(b for b in stage.glob("batch=*") if b.name not in named)
         for area in ("rfm", "segments", "published"):
             for versions in [self.root / area / ".versions", *self.root.glob(f"{area}/variants/*/.versions")]:

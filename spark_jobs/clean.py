@@ -12,21 +12,24 @@ rejected, with the first reason that applies in this order:
     duplicate_line          an exact repeat of a kept line, where `duplicates` is drop
 
 Orders are the kept lines added up per landed file, customer, invoice, date and country: what `rfm`
-needs, about one row in twenty. They keep the file, so that a deleted delivery can leave them.
+needs, about one row in twenty. They keep the file, so that a deleted delivery can leave them. A month
+of runs leaves a batch of them each; then they are written together.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import counts_by_file, job, write_outcomes
+from include.job import Run, counts_by_file, job, log, write_outcomes
 from include.lake import NOTHING, Lake, View, batches, read_view
 from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
 
+MOST_ORDER_BATCHES = 30  # a batch for each run that found new files
 MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "#N/A", "<NA>"]
 
 
@@ -90,12 +93,16 @@ def orders(kept: DataFrame) -> DataFrame:
 
 def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
     """The files of the view whose lines and orders are in the lake: what was lost is made again."""
-    whole = {
-        batch
-        for batch in batches(cleaned)
-        if (lake.cleaned(rules) / batch).is_dir() and (lake.orders(rules) / batch).is_dir()
+    lines, orders = (
+        {batch for batch in batches(view) if (stage / batch).is_dir()}
+        for view, stage in ((cleaned, lake.cleaned(rules)), (cleaned["orders"], lake.orders(rules)))
+    )
+    order_files = cleaned["orders"]["files"]
+    return {
+        file: entry
+        for file, entry in cleaned["files"].items()
+        if f"batch={entry['batch']}" in lines and f"batch={order_files[file]['batch']}" in orders
     }
-    return {file: e for file, e in cleaned["files"].items() if f"batch={e['batch']}" in whole}
 
 
 def files_to_clean(ingested: View, known: Mapping[str, dict[str, Any]], settings: Segmentation) -> list[str]:
@@ -108,15 +115,29 @@ def files_to_clean(ingested: View, known: Mapping[str, dict[str, Any]], settings
     return new
 
 
+def orders_together(run: Run, stage: Path, view: View) -> View:
+    """The same orders written as one batch, when they lie in so many that `rfm` would spend its time
+    on opening files."""
+    if len(batches(view)) <= MOST_ORDER_BATCHES:
+        return view
+    folder = run.attempt / "orders together"
+    run.read_batches(stage, view, ORDERS).write.parquet(str(folder))
+    batch = run.lake.commit_batch(folder, stage)
+    log.info("clean  orders of %d files are in one batch again", len(view["files"]))
+    return {"files": {file: {"batch": batch} for file in view["files"]}, "sizes": {batch: len(view["files"])}}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     with job("clean", __doc__, argv) as run:
         settings = run.config.settings
         ingested_stage = run.lake.ingested(settings.ingest_rules)
         stage = run.lake.cleaned(settings.clean_rules)
         ingested = read_view(ingested_stage) or NOTHING
-        current = read_view(stage) or NOTHING
+        order_batches = run.lake.orders(settings.clean_rules)
+        current = read_view(stage) or NOTHING | {"orders": NOTHING}
         known = still_there(current, run.lake, settings.clean_rules)
         sizes = dict(current["sizes"])
+        order_files, order_sizes = dict(current["orders"]["files"]), dict(current["orders"]["sizes"])
         new = files_to_clean(ingested, known, settings)
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
@@ -133,11 +154,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             orders(written.where("outcome = 'kept'")).write.parquet(str(run.attempt / "orders"))
             counts = counts_by_file(written)
             batch = run.lake.commit_batch(run.attempt / "cleaned", stage)
-            order_batches = run.lake.orders(settings.clean_rules)
-            order_batches.mkdir(parents=True, exist_ok=True)
-            (run.attempt / "orders").rename(order_batches / f"batch={batch}")
-            sizes[batch] = len(new)
+            order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)
+            sizes[batch] = order_sizes[order_batch] = len(new)
             for file in new:
+                order_files[file] = {"batch": order_batch}
                 known[file] = {
                     "batch": batch,
                     "ingested_batch": ingested["files"][file]["batch"],
@@ -152,10 +172,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         rows_in = sum(ingested["files"][file]["kept"] for file in files)
         kept = sum(entry["kept"] for entry in files.values())
         record = run.record(rows_in, kept, dict(sorted(rejects.items())), files_cleaned=len(new))
+        order_view = {"files": {file: order_files[file] for file in files}, "sizes": order_sizes}
         view = {
             "listing": ingested["listing"],
             "files": files,
             "sizes": sizes,
+            "orders": orders_together(run, order_batches, order_view),
             "stages": ingested["stages"] | {"clean": record},
             "ingested": {"files": ingested["files"], "sizes": ingested["sizes"]},
         }

@@ -14,7 +14,7 @@ Files come first: they do not wait for a database, and what is loaded is what th
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -102,13 +102,14 @@ def files_with_rejects(files: dict[str, dict[str, Any]]) -> list[str]:
     return shown or latest_first[:1]
 
 
-def rejected(run: Run, view: dict[str, Any]) -> DataFrame:
-    """Every rejected line of both stages: stage, file, line, reason, raw."""
+def rejected(run: Run, view: dict[str, Any], files: Collection[str]) -> DataFrame:
+    """Every rejected line of the files, of both stages: stage, file, line, reason, raw."""
     settings = run.config.settings
-    ingested = run.read_batches(
-        run.lake.ingested(settings.ingest_rules), view["ingested"], INGESTED, "rejected"
+    of_ingest, of_clean = (
+        part | {"files": {file: part["files"][file] for file in files}} for part in (view["ingested"], view)
     )
-    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), view, CLEANED, "rejected")
+    ingested = run.read_batches(run.lake.ingested(settings.ingest_rules), of_ingest, INGESTED, "rejected")
+    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), of_clean, CLEANED, "rejected")
     both = ingested.withColumn("stage", F.lit("ingest")).select(*REJECTS)
     return both.unionByName(cleaned.withColumn("stage", F.lit("clean")).select(*REJECTS))
 
@@ -130,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         customers = run.spark.read.parquet(str(folder / "customer_segments.parquet"))
         write_csv(customers.orderBy("customer_id"), folder / "rfm_df.csv")
         shown = files_with_rejects(files)
-        rejects = rejected(run, view).where(F.col("file").isin(shown)).orderBy("stage", "file", "line")
+        rejects = rejected(run, view, shown).orderBy("stage", "file", "line")
         too_many = len(shown) == 1
         write_csv(rejects.limit(REJECTS_LIMIT) if too_many else rejects, folder / "rejects.csv")
         for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):

@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cleaned = read_view(run.lake.cleaned(settings.clean_rules))
         if cleaned is None:
             raise Refused(f"{run.lake.root} has no cleaned lines for these settings; run clean first")
-        orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned, ORDERS)
+        orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned["orders"], ORDERS)
 
         compared = run.as_of - timedelta(days=settings.compare_days)
         counted = orders_before(orders, [run.as_of, compared], settings.lookback_days)

@@ -184,7 +184,7 @@ def main() -> None:
         results = Results(FOLDER / "results.json")
         start_up(results, rounds[0])
         through_the_scheduler(results, sizes[0])
-        scaling_out(results, min(5, sizes[-1]))
+        scaling_out(results, min(20, sizes[-1]))
         for size, times in zip(sizes, rounds, strict=True):
             full_load(results, size, times)
             if size > 1:

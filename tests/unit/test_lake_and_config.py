@@ -94,15 +94,16 @@ def test_latest_points_to_the_newest_date_and_links_are_relative(lake: Lake, tmp
 def test_sweeping_leaves_what_is_pointed_to_and_only_that(lake: Lake) -> None:
     stage, orders = lake.cleaned("r"), lake.orders("r")
     for folder in (stage, orders):
-        for batch in ("kept", "old"):
+        for batch in ("kept", "together", "old"):
             (folder / f"batch={batch}").mkdir(parents=True)
-    lake.commit_view(stage, {"listing": 1, "files": {"a.csv": {"batch": "kept"}}})
+    of_orders = {"files": {"a.csv": {"batch": "together"}}}
+    lake.commit_view(stage, {"listing": 1, "files": {"a.csv": {"batch": "kept"}}, "orders": of_orders})
     version(lake, 1, "one")
     (lake.root / ".attempts" / "killed").mkdir(parents=True)
     with lake.alive():
         pass
     assert [path.name for path in stage.glob("batch=*")] == ["batch=kept"]
-    assert [path.name for path in orders.glob("batch=*")] == ["batch=kept"]
+    assert [path.name for path in orders.glob("batch=*")] == ["batch=together"]
     assert (lake.published(DAY) / "file").exists()
     assert not (lake.root / ".attempts").exists()
 

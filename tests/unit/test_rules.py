@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from include.config import Cancellations, RunConfig, SegmentMap
-from include.job import counts_by_file, small_table
+from include.job import Run, counts_by_file, small_table
+from include.lake import Lake, View, batches
 from include.landing import LandedFile, file_format
-from spark_jobs.clean import cleaned_lines, orders, without_repeats
+from include.schemas import ORDERS
+from spark_jobs.clean import MOST_ORDER_BATCHES, cleaned_lines, orders, orders_together, without_repeats
 from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
 from spark_jobs.rfm import country_names, customer_rfm, orders_before
@@ -213,6 +216,36 @@ def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> N
     ]
     counts = {"0.csv": {"kept": 2}, "1.csv": {"kept": 1}, "2.csv": {"missing_customer": 1}}
     assert counts_by_file(table) == counts
+
+
+def test_orders_in_many_batches_are_written_together_without_those_of_deleted_files(
+    spark: SparkSession, config: RunConfig, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    run = Run("clean", D, lake, config, False, "by hand", spark, tmp_path / "attempt", 1)
+    stage = lake.orders(config.settings.clean_rules)
+    view: View = {"files": {}, "sizes": {}}
+    for number in range(MOST_ORDER_BATCHES):
+        one = order(spark, ("1", str(number), "2010-12-01", "2.55", "UK"))
+        both = one.withColumn("file", F.lit("deleted.csv")).union(
+            one.withColumn("file", F.lit(f"{number}.csv"))
+        )
+        both.write.parquet(str(run.attempt / "orders"))
+        batch = lake.commit_batch(run.attempt / "orders", stage)
+        view["files"][f"{number}.csv"], view["sizes"][batch] = {"batch": batch}, 2
+    assert orders_together(run, stage, view) == view
+    view["files"]["more.csv"], view["sizes"]["more"] = {"batch": "more"}, 1
+    order(spark, ("2", "X", "2010-12-01", "1", "UK")).withColumn("file", F.lit("more.csv")).write.parquet(
+        str(stage / "batch=more")
+    )
+    before = run.read_batches(stage, view, ORDERS)
+    together = orders_together(run, stage, view)
+    assert together["files"].keys() == view["files"].keys()
+    assert len(batches(together)) == 1
+    (folder,) = (stage / batch for batch in batches(together))
+    everything = spark.read.schema(ORDERS).parquet(str(folder))
+    assert everything.count() == MOST_ORDER_BATCHES + 1
+    assert everything.exceptAll(before).count() == before.exceptAll(everything).count() == 0
 
 
 # -- rfm ----------------------------------------------------------------------------------------
