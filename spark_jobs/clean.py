@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             written = run.spark.read.schema(CLEANED).parquet(str(folder))
             orders(written.where("outcome = 'kept'")).write.parquet(str(run.attempt / "orders"))
             counts = counts_by_file(written)
-            batch = run.lake.commit_batch(run.attempt / "cleaned", stage)
+            batch = run.lake.commit_batch(folder, stage)
             order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)
             sizes[batch] = order_sizes[order_batch] = len(new)
             for file in new:

@@ -126,7 +126,8 @@ def scaling(found: Rows) -> str:
         ]
         for task in TASKS
     ]
-    head = [""] + [f"{n} executors" for n in executors] + [f"longest task, {n}" for n in executors]
+    head = ["", *[f"{n} executor{'s' * (n > 1)}" for n in executors]]
+    head += [f"longest task, {n}" for n in executors]
     return (
         f"\n\n### On a standalone cluster of one-core executors, at {found[0]['size']}x\n\n"
         "Processor seconds of a job's tasks; then the longest task, of its stage's seconds (and tasks).\n\n"
