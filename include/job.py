@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -104,11 +104,16 @@ class Run:
 def write_outcomes(lines: DataFrame, folder: Path, mode: str | None = None) -> None:
     """Write lines as parquet, the kept and the rejected ones apart."""
     writer = lines.write.partitionBy("outcome").mode(mode or "errorifexists")
-    # To look each text up in a dictionary takes longer than to compress it, but for a few columns.
+    quick(writer, "file", "country", "line_type", "reason").parquet(str(folder))
+
+
+def quick(writer: DataFrameWriter, *few_values: str) -> DataFrameWriter:
+    """A writer of parquet that looks values up in a dictionary in these columns only: where nearly all
+    are different it takes longer than to compress them."""
     writer = writer.option("parquet.enable.dictionary", "false")
-    for column in ("file", "country", "line_type", "reason"):
+    for column in few_values:
         writer = writer.option(f"parquet.enable.dictionary#{column}", "true")
-    writer.parquet(str(folder))
+    return writer
 
 
 def small_table(spark: SparkSession, rows: Sequence[tuple[Any, ...]], columns: str) -> DataFrame:

@@ -15,7 +15,7 @@ from include.landing import landed_files
 
 LONG_JOB_OPTS = "RFM_LONG_JOB_OPTS"
 LONG_JOB_BYTES = 200 << 20
-LINES_PER_ORDER = 20
+LINES_PER_ROW = {"rfm": 20, "segment": 100, "publish": 100}  # orders and customers
 
 Files = dict[str, dict[str, Any]]
 
@@ -32,7 +32,7 @@ def java_options(
 
 def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
     """About how many bytes of landed files a job works on: `ingest` and `clean` on the new ones, the
-    others on the orders, of which there is one for many lines."""
+    others on orders and customers, of which there is one for many lines."""
     ingested: Files = (read_view(lake.ingested(settings.ingest_rules)) or NOTHING)["files"]
     if task == "ingest":
         try:
@@ -46,4 +46,4 @@ def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
     if task == "clean":
         old = {name for name in old if cleaned[name]["ingested_batch"] == ingested[name]["batch"]}
         return sum(int(entry["size"]) for name, entry in ingested.items() if name not in old)
-    return sum(int(ingested[name]["size"]) for name in old) // LINES_PER_ORDER
+    return sum(int(ingested[name]["size"]) for name in old) // LINES_PER_ROW[task]

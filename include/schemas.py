@@ -79,6 +79,8 @@ ORDERS = table(
     amount=AMOUNT,
 )
 
+# Of a customer with a purchase as of the date or the comparison date; null where there is none as of it.
+COMPARED = "compared_"  # before the names of what is as of the comparison date
 RFM = table(
     as_of=DateType(),
     customer_id=StringType(),
@@ -92,6 +94,9 @@ RFM = table(
     returned=PENCE,
     avg_order_value=PENCE,
     lines=LongType(),
+    compared_recency_days=IntegerType(),
+    compared_frequency=LongType(),
+    compared_monetary=PENCE,
 )
 
 # Published: customer_segments.parquet and rfm_df.csv.

@@ -25,7 +25,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import Run, counts_by_file, job, log, write_outcomes
+from include.job import Run, counts_by_file, job, log, quick, write_outcomes
 from include.lake import NOTHING, Lake, View, batches, read_view
 from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
 
@@ -91,6 +91,10 @@ def orders(kept: DataFrame) -> DataFrame:
     )
 
 
+def write_orders(table: DataFrame, folder: Path) -> None:
+    quick(table.write, "file", "line_type", "country").parquet(str(folder))
+
+
 def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
     """The files of the view whose lines and orders are in the lake: what was lost is made again."""
     lines, orders = (
@@ -121,7 +125,7 @@ def orders_together(run: Run, stage: Path, view: View) -> View:
     if len(batches(view)) <= MOST_ORDER_BATCHES:
         return view
     folder = run.attempt / "orders together"
-    run.read_batches(stage, view, ORDERS).write.parquet(str(folder))
+    write_orders(run.read_batches(stage, view, ORDERS), folder)
     batch = run.lake.commit_batch(folder, stage)
     log.info("clean  orders of %d files are in one batch again", len(view["files"]))
     return {"files": {file: {"batch": batch} for file in view["files"]}, "sizes": {batch: len(view["files"])}}
@@ -151,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             folder = run.attempt / "cleaned"
             write_outcomes(lines, folder)
             written = run.spark.read.schema(CLEANED).parquet(str(folder))
-            orders(written.where("outcome = 'kept'")).write.parquet(str(run.attempt / "orders"))
+            write_orders(orders(written.where("outcome = 'kept'")), run.attempt / "orders")
             counts = counts_by_file(written)
             batch = run.lake.commit_batch(folder, stage)
             order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)

@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 from include import warehouse
 from include.config import Segmentation
 from include.errors import Refused
-from include.exports import write_csv, write_parquet
+from include.exports import write_csv, write_table
 from include.job import Run, job, log, reconcile
 from include.lake import read_record
 from include.schemas import CLEANED, CLEANED_DATA, CUSTOMER_SEGMENTS, INGESTED, REJECTS
@@ -126,10 +126,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         folder = run.attempt / "version"
         folder.mkdir()
-        rows = write_parquet(source / "customers", CUSTOMER_SEGMENTS, folder / "customer_segments.parquet")
+        parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
+        rows = write_table(source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
         record = run.record(stages["segment"]["rows_out"], rows, {})
-        customers = run.spark.read.parquet(str(folder / "customer_segments.parquet"))
-        write_csv(customers.orderBy("customer_id"), folder / "rfm_df.csv")
         shown = files_with_rejects(files)
         rejects = rejected(run, view, shown).orderBy("stage", "file", "line")
         too_many = len(shown) == 1

@@ -10,94 +10,116 @@ Cancellations never count for recency or frequency. A customer with cancellation
 out; one whose monetary is zero or less stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from include.config import Cancellations
 from include.errors import Refused
-from include.job import job, small_table
+from include.job import job, quick, small_table
 from include.lake import read_view
-from include.schemas import ORDERS, PENCE, RFM
+from include.schemas import COMPARED, ORDERS, PENCE, RFM
 
+REASONS = ("on_or_after_as_of", "before_lookback")  # for which orders do not count
 PLACES = 1 << 32  # numbers of countries: a date and a country as one whole number
 
 
-def orders_before(orders: DataFrame, days: Sequence[date], lookback_days: int | None) -> DataFrame:
-    """The orders that count as of each of the days, with the day as `as_of`: those before it, and
-    within the look-back where there is one. Rows of a customer come together in one partition."""
-    as_of = F.explode(F.array(*[F.lit(day) for day in days])).alias("as_of")
-    counted = F.col("order_date") < F.col("as_of")
-    if lookback_days is not None:
-        counted = counted & (F.col("order_date") >= F.date_sub("as_of", lookback_days))
-    # All that is added up of a customer comes from one partition: orders are shuffled once.
-    return orders.repartition("customer_id").select(as_of, "*").where(counted)
-
-
-def country_names(orders: DataFrame) -> list[str]:
-    """The countries of the orders, by name: a few for any shop, however many its customers."""
-    return sorted(
-        row["country"] for row in orders.select("country").distinct().collect() if row["country"] is not None
-    )
-
-
-def customer_rfm(orders: DataFrame, cancellations: Cancellations, countries: Sequence[str]) -> DataFrame:
-    """One row per as_of and customer with at least one purchase; columns as in schemas.RFM.
+def customer_rfm(
+    orders: DataFrame,
+    days: Mapping[str, date],
+    lookback_days: int | None,
+    cancellations: Cancellations,
+    countries: Sequence[str],
+) -> DataFrame:
+    """One row per customer with a purchase that counts as of one of the days; columns as in schemas.RFM
+    but as_of. Those of a day have its key before their names ({"": as_of, "compared_": earlier}), and
+    are null where the customer has no purchase as of it.
 
     Money is in the currency's units with two decimals, `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
-    landed lines behind the row; `countries` is as from country_names. Definitions: the module's text
+    landed lines behind the row; `countries` are those of the orders. Definitions: the module's text
     above.
 
-    A country is a number while it is added up, the later the name the higher: a text would make
-    Spark sort all orders, where numbers are added up in a hash table.
+    All days are added up in one pass over the orders. A country is a number meanwhile, the later the
+    name the higher: a text would make Spark sort all orders, where numbers are added up in a hash table.
     """
+    names = sorted(countries)
     # No name is number 0, which comes first.
-    numbered = small_table(orders.sparkSession, list(enumerate(countries, 1)), "number long, country string")
-    number = F.coalesce("number", F.lit(0).cast("long"))
-    orders = orders.join(F.broadcast(numbered), "country", "left")
-    is_purchase = F.col("line_type") == "purchase"
-    purchase_date = F.when(is_purchase, F.col("order_date"))
-    zero = F.lit(0).cast(ORDERS["amount"].dataType)
-    purchases = F.when(is_purchase, F.col("amount")).otherwise(zero)
-    cancelled = F.when(~is_purchase, F.col("amount")).otherwise(zero)
-
-    invoices = orders.groupBy("as_of", "customer_id", "line_type", "invoice_no").agg(
-        F.min(purchase_date).alias("first_purchase_date"),
-        F.max(purchase_date).alias("last_purchase_date"),
-        F.min(F.when(is_purchase, number - F.unix_date("order_date") * PLACES)).alias("last"),
-        F.sum(purchases).alias("gross"),
-        F.sum(cancelled).alias("cancelled"),
-        F.sum("lines").alias("lines"),
+    numbered = small_table(orders.sparkSession, list(enumerate(names, 1)), "number long, country string")
+    day_and_country = F.coalesce("number", F.lit(0).cast("long")) - F.unix_date("order_date") * PLACES
+    facts = orders.join(F.broadcast(numbered), "country", "left").select(
+        *["customer_id", "line_type", "invoice_no", "order_date", "lines", "amount"],
+        day_and_country.alias("last"),
     )
-    customers = invoices.groupBy("as_of", "customer_id").agg(
-        F.min("first_purchase_date").alias("first_purchase_date"),
-        F.max("last_purchase_date").alias("last_purchase_date"),
-        F.pmod(F.min("last"), F.lit(PLACES)).alias("number"),
-        F.count_if(is_purchase).alias("frequency"),
-        F.sum("gross").alias("gross"),
-        F.sum("cancelled").alias("cancelled"),
-        F.sum("lines").alias("lines"),
+    # All that is added up of a customer comes from one partition: orders are shuffled once.
+    invoices = (
+        facts.repartition("customer_id")
+        .groupBy("customer_id", "line_type", "invoice_no")
+        .agg(*[added.alias(name) for d in days.items() for name, added in of_invoice(*d, lookback_days)])
     )
-    spent = F.col("gross") + F.col("cancelled") if cancellations == "net" else F.col("gross")
-    monetary = pence(spent)
-    buyers = customers.where(F.col("frequency") > 0)
-    return buyers.join(F.broadcast(numbered), "number", "left").select(
-        "as_of",
+    customers = invoices.groupBy("customer_id").agg(
+        *[added.alias(name) for key in days for name, added in of_customer(key)]
+    )
+    bought = [F.col(f"{key}frequency") > 0 for key in days]
+    return customers.where(F.greatest(*bought, F.lit(False))).select(
         "customer_id",
-        "country",
-        "first_purchase_date",
-        "last_purchase_date",
-        F.date_diff("as_of", "last_purchase_date").alias("recency_days"),
-        "frequency",
-        monetary.alias("monetary"),
-        pence(F.col("gross")).alias("gross"),
-        pence(-F.col("cancelled")).alias("returned"),
-        pence(monetary / F.col("frequency")).alias("avg_order_value"),
-        "lines",
+        *[
+            F.when(F.col(f"{key}frequency") > 0, value).alias(f"{key}{name}")
+            for key, day in days.items()
+            for name, value in reported(key, day, cancellations, names).items()
+        ],
     )
+
+
+def of_invoice(key: str, day: date, lookback_days: int | None) -> list[tuple[str, Column]]:
+    """What an invoice adds up to as of a day: its order rows before the day, and within the look-back."""
+    counted = F.col("order_date") < F.lit(day)
+    if lookback_days is not None:
+        counted = counted & (F.col("order_date") >= F.lit(day - timedelta(days=lookback_days)))
+    return [
+        (f"{key}first", F.min(F.when(counted, F.col("order_date")))),
+        (f"{key}last", F.min(F.when(counted, F.col("last")))),
+        (f"{key}amount", F.sum(F.when(counted, F.col("amount")))),
+        (f"{key}lines", F.sum(F.when(counted, F.col("lines")))),
+    ]
+
+
+def of_customer(key: str) -> list[tuple[str, Column]]:
+    """What the invoices of a customer add up to."""
+    is_purchase = F.col("line_type") == "purchase"
+    first, last, amount = F.col(f"{key}first"), F.col(f"{key}last"), F.col(f"{key}amount")
+    return [
+        (f"{key}first", F.min(F.when(is_purchase, first))),
+        (f"{key}last", F.min(F.when(is_purchase, last))),
+        (f"{key}frequency", F.count(F.when(is_purchase, last))),
+        (f"{key}bought", F.sum(F.when(is_purchase, amount))),
+        (f"{key}cancelled", F.sum(F.when(~is_purchase, amount))),
+        (f"{key}lines", F.sum(f"{key}lines")),
+    ]
+
+
+def reported(key: str, day: date, cancellations: Cancellations, names: Sequence[str]) -> dict[str, Column]:
+    """The columns of schemas.RFM as of a day, from the sums of of_customer."""
+    last, frequency = F.col(f"{key}last"), F.col(f"{key}frequency")
+    gross, zero = F.col(f"{key}bought"), F.lit(0).cast(ORDERS["amount"].dataType)
+    cancelled = F.coalesce(f"{key}cancelled", zero)
+    last_purchase = F.date_from_unix_date((-F.shiftright(last, 32)).cast("int"))
+    monetary = pence(gross + cancelled if cancellations == "net" else gross)
+    return {
+        "country": F.get(F.array(*map(F.lit, names)).cast("array<string>"), F.pmod(last, F.lit(PLACES)) - 1),
+        "first_purchase_date": F.col(f"{key}first"),
+        "last_purchase_date": last_purchase,
+        "recency_days": F.date_diff(F.lit(day), last_purchase),
+        "frequency": frequency,
+        "monetary": monetary,
+        "gross": pence(gross),
+        "returned": pence(-cancelled),
+        "avg_order_value": pence(monetary / frequency),
+        "lines": F.col(f"{key}lines"),
+    }
 
 
 def pence(exact: Column) -> Column:
@@ -105,21 +127,17 @@ def pence(exact: Column) -> Column:
     return F.round(exact, 2).cast(PENCE)
 
 
-def lines_left_out(orders: DataFrame, as_of: date, lookback_days: int | None) -> dict[str, int]:
-    """Landed lines behind the orders: all of them, and those outside of the days that count."""
+def lines_by_country(orders: DataFrame, as_of: date, lookback_days: int | None) -> list[dict[str, Any]]:
+    """For each country of the orders, a few for any shop, the landed lines behind them: all, and those
+    outside of the days that count."""
     late = F.col("order_date") >= F.lit(as_of)
     early = ~late & (F.col("order_date") < F.lit(as_of - timedelta(days=lookback_days or 0)))
-    row = orders.agg(
-        *[
-            F.coalesce(F.sum(F.when(condition, F.col("lines"))), F.lit(0)).alias(name)
-            for name, condition in {
-                "all": F.lit(True),
-                "on_or_after_as_of": late,
-                "before_lookback": early if lookback_days else F.lit(False),
-            }.items()
-        ]
-    )
-    return row.collect()[0].asDict()
+    which = (F.lit(True), late, early if lookback_days else F.lit(False))
+    sums = [
+        F.coalesce(F.sum(F.when(rows, F.col("lines"))), F.lit(0)).alias(name)
+        for name, rows in zip(("all", *REASONS), which, strict=True)
+    ]
+    return [row.asDict() for row in orders.groupBy("country").agg(*sums).collect()]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -130,22 +148,22 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Refused(f"{run.lake.root} has no cleaned lines for these settings; run clean first")
         orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned["orders"], ORDERS)
 
-        compared = run.as_of - timedelta(days=settings.compare_days)
-        counted = orders_before(orders, [run.as_of, compared], settings.lookback_days)
+        by_country = lines_by_country(orders, run.as_of, settings.lookback_days)
+        names = [row["country"] for row in by_country if row["country"] is not None]
+        days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
+        customers = customer_rfm(orders, days, settings.lookback_days, settings.cancellations, names)
         folder = str(run.attempt / "version" / "customers")
-        customer_rfm(counted, settings.cancellations, country_names(orders)).select(*RFM.names).write.parquet(
-            folder
-        )
+        customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
+        quick(customers.write, "country").parquet(folder)
 
-        counts = lines_left_out(orders, run.as_of, settings.lookback_days)
-        rows_in = counts.pop("all")
-        written = run.spark.read.schema(RFM).parquet(folder).groupBy("as_of")
-        totals = written.agg(F.count("*").alias("customers"), F.sum("lines").alias("lines")).collect()
-        of_date = {row["as_of"]: row for row in totals}
-        lines = of_date[run.as_of]["lines"] if run.as_of in of_date else 0
-        counts["customer_without_purchase"] = rows_in - lines - sum(counts.values())
-        customers_of = {day.isoformat(): row["customers"] for day, row in of_date.items()}
-        record = run.record(rows_in, lines, counts, customers=customers_of)
+        written = run.spark.read.schema(RFM).parquet(folder)
+        frequencies = [F.count(f"{key}frequency").alias(key) for key in days]
+        (row,) = written.agg(F.coalesce(F.sum("lines"), F.lit(0)).alias("lines"), *frequencies).collect()
+        rows_in = sum(row["all"] for row in by_country)
+        left_out = {name: sum(row[name] for row in by_country) for name in REASONS}
+        left_out["customer_without_purchase"] = rows_in - row["lines"] - sum(left_out.values())
+        customers_of = {day.isoformat(): row[key] for key, day in days.items()}
+        record = run.record(rows_in, row["lines"], left_out, customers=customers_of)
         run.lake.commit_version(
             run.attempt / "version",
             run.lake.rfm(run.as_of, run.config.variant),

@@ -11,7 +11,7 @@ gives each customer's previous segment.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -19,13 +19,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import SegmentMap
-from include.exports import write_small_csv
-from include.job import job, small_table
+from include.exports import csv_line, write_small_csv
+from include.job import job, quick, small_table
 from include.lake import read_record
-from include.schemas import CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.schemas import COMPARED, CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
 K = 5
 METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
+NOBODY = {"customers": 0, "orders": 0, "revenue": Decimal("0.00"), "recency": 0}
 NOT_YET = "Not yet a customer"
 NO_LONGER = "No longer counted"
 RANGES = 32  # into which the values are parted, so that no task ranks them all
@@ -85,64 +86,104 @@ def parted(values: DataFrame, histogram: DataFrame) -> DataFrame:
     return in_ranges.join(F.broadcast(start), ["group", "range"], "inner")
 
 
-def cut_points(customers: DataFrame, counts: Mapping[date, int]) -> dict[date, dict[str, list[Decimal]]]:
-    """For each as_of the four cut points of R, F and M; `counts` says how many customers it has, and
-    leaves out a date without any."""
+def cut_points(customers: DataFrame, counts: Mapping[str, int]) -> dict[str, dict[str, list[Decimal]]]:
+    """For each date the four cut points of R, F and M. A date is the key of its columns' names (""
+    or COMPARED); `counts` says how many customers it has, and leaves out a date without any."""
     if not counts:
         return {}
-    metrics = F.explode(
-        F.create_map(*[c for m, name in METRICS.items() for c in (F.lit(m), F.col(name).cast(PENCE))])
-    ).alias("metric", "value")
-    values = customers.select("as_of", metrics).select(group("as_of", "metric"), "value")
+    metrics = F.inline(
+        F.array(
+            *[
+                F.struct(F.lit(key + metric).alias("group"), F.col(key + name).cast(PENCE).alias("value"))
+                for key in counts
+                for metric, name in METRICS.items()
+            ]
+        )
+    )
+    values = customers.select(metrics).where(F.col("value").isNotNull())
     ranks = {
-        (day, metric, j): (f"{day} {metric}", -(-j * n // K))  # j * n / k, rounded up
-        for day, n in counts.items()
+        (key, metric, j): (key + metric, -(-j * n // K))  # j * n / k, rounded up
+        for key, n in counts.items()
         for metric in METRICS
         for j in range(1, K)
     }
     found = values_at_ranks(values, set(ranks.values()), max(counts.values()))
     return {
-        day: {metric: [found[ranks[day, metric, j]] for j in range(1, K)] for metric in METRICS}
-        for day in counts
+        key: {metric: [found[ranks[key, metric, j]] for j in range(1, K)] for metric in METRICS}
+        for key in counts
     }
 
 
-def group(*columns: str) -> Column:
-    return F.concat_ws(" ", *[F.col(name).cast("string") for name in columns]).alias("group")
-
-
-def segmented(customers: DataFrame, cuts: Mapping[str, Sequence[Decimal]], segments: SegmentMap) -> DataFrame:
-    """Customers of one date with r_score, f_score, m_score, rfm_score (such as 555) and segment."""
+def scores(key: str, cuts: Mapping[str, Sequence[Decimal]]) -> dict[str, Column]:
+    """r_score, f_score and m_score as of a date, from its metrics; null for a customer who does not
+    count as of it."""
 
     def cuts_below(metric: str) -> Column:
-        value = F.col(METRICS[metric])
-        return sum((F.when(value > F.lit(cut), 1).otherwise(0) for cut in cuts[metric]), F.lit(0))
+        value = F.col(key + METRICS[metric])
+        # Days and orders are compared as the whole numbers they are, which is quicker.
+        limits = [cut if metric == "M" else int(cut) for cut in cuts[metric]]
+        below = sum((F.when(value > F.lit(limit), 1).otherwise(0) for limit in limits), F.lit(0))
+        return F.when(value.isNotNull(), below)
 
-    # One literal: a map of 125 columns takes longer to put together than to use.
-    by_code = F.from_json(F.lit(json.dumps(segments.by_code)), "map<string, string>")
-    scored = customers.withColumns(
+    return {
+        "r_score": F.lit(K) - cuts_below("R"),
+        "f_score": F.lit(1) + cuts_below("F"),
+        "m_score": F.lit(1) + cuts_below("M"),
+    }
+
+
+def segmented(
+    customers: DataFrame, cuts: Mapping[str, Mapping[str, Sequence[Decimal]]], segments: SegmentMap
+) -> DataFrame:
+    """The customers of both dates with r_score, f_score, m_score, rfm_score (such as 555), segment and
+    previous_segment; null as of a date on which the customer does not count. `cuts` as from cut_points."""
+    # One literal, in the order of the codes: a column for each takes longer to put together than to use,
+    # and a map is searched from its beginning.
+    in_order = [name for _, name in sorted(segments.by_code.items())]
+    names = F.from_json(F.lit(json.dumps(in_order)), "array<string>")
+    nothing = {metric: list[Decimal]() for metric in METRICS}
+    now, then = (list(scores(key, cuts.get(key, nothing)).items()) for key in ("", COMPARED))
+    before = customers.withColumns({f"previous_{name}": score for name, score in then}).withColumns(dict(now))
+
+    def segment(prefix: str) -> Column:
+        r, f, m = (F.col(prefix + name) for name in ("r_score", "f_score", "m_score"))
+        return F.get(names, ((r - 1) * K + f - 1) * K + m - 1)
+
+    return before.withColumns(
         {
-            "r_score": F.lit(K) - cuts_below("R"),
-            "f_score": F.lit(1) + cuts_below("F"),
-            "m_score": F.lit(1) + cuts_below("M"),
+            "rfm_score": F.concat("r_score", "f_score", "m_score"),
+            "segment": segment(""),
+            "previous_segment": segment("previous_"),
         }
-    ).withColumn("rfm_score", F.concat("r_score", "f_score", "m_score"))
-    return scored.withColumn("segment", F.element_at(by_code, F.col("rfm_score")))
+    )
 
 
-def segment_summary(customers: DataFrame, segments: SegmentMap) -> list[dict[str, Any]]:
-    """A row for every segment of the map, in its order; columns as in schemas.SEGMENT_SUMMARY.
-
-    Shares are fractions of 1 with four decimals, averages and the median have two. They are null
-    where there is nobody to average, and revenue_share where the total is not above zero.
-    """
-    totals = customers.groupBy("segment").agg(
+def totals(customers: DataFrame) -> list[dict[str, Any]]:
+    """Customers, orders, revenue and recency added up by previous_segment and segment: at most a row
+    for each pair of segments."""
+    added = customers.groupBy("previous_segment", "segment").agg(
         F.count("*").alias("customers"),
         F.sum("frequency").alias("orders"),
         F.sum("monetary").alias("revenue"),
         F.sum(F.col("recency_days").cast("long")).alias("recency"),
     )
-    found = {row["segment"]: row.asDict() for row in totals.collect()}
+    return [row.asDict() for row in added.collect()]
+
+
+def segment_summary(
+    pairs: Sequence[Mapping[str, Any]], customers: DataFrame, segments: SegmentMap
+) -> list[dict[str, Any]]:
+    """A row for every segment of the map, in its order; columns as in schemas.SEGMENT_SUMMARY. `pairs`
+    are as from totals; medians are looked up in the customers.
+
+    Shares are fractions of 1 with four decimals, averages and the median have two. They are null
+    where there is nobody to average, and revenue_share where the total is not above zero.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        if pair["segment"] is not None:
+            sums = found.setdefault(pair["segment"], dict(NOBODY))
+            sums.update({name: sums[name] + pair[name] for name in NOBODY})
     middle = {
         name: ((name, (row["customers"] + 1) // 2), (name, row["customers"] // 2 + 1))
         for name, row in found.items()
@@ -150,11 +191,11 @@ def segment_summary(customers: DataFrame, segments: SegmentMap) -> list[dict[str
     values = customers.select(F.col("segment").alias("group"), F.col("monetary").alias("value"))
     all_customers = sum(row["customers"] for row in found.values())
     ranks = {rank for pair in middle.values() for rank in pair}
-    at = values_at_ranks(values, ranks, all_customers) if found else {}
+    at = values_at_ranks(values.where("group is not null"), ranks, all_customers) if found else {}
     all_revenue = sum((row["revenue"] for row in found.values()), Decimal(0))
     rows = []
     for name in segments.names:
-        row = found.get(name, {"customers": 0, "orders": 0, "revenue": Decimal("0.00"), "recency": 0})
+        row = found.get(name, NOBODY)
         n = row["customers"]
         rows.append(
             {
@@ -173,15 +214,18 @@ def segment_summary(customers: DataFrame, segments: SegmentMap) -> list[dict[str
     return rows
 
 
-def segment_movement(movement: DataFrame, segments: SegmentMap) -> list[dict[str, Any]]:
+def segment_movement(pairs: Sequence[Mapping[str, Any]], segments: SegmentMap) -> list[dict[str, Any]]:
     """Customers by previous_segment and segment, in the map's order, those who come (NOT_YET) and
-    go (NO_LONGER) last. `movement` has one row per customer of either date."""
+    go (NO_LONGER) last. `pairs` are as from totals."""
     order = {name: rank for rank, name in enumerate([*segments.names, NOT_YET, NO_LONGER])}
-    pairs = movement.groupBy(
-        F.coalesce("previous_segment", F.lit(NOT_YET)).alias("previous_segment"),
-        F.coalesce("segment", F.lit(NO_LONGER)).alias("segment"),
-    ).agg(F.count("*").alias("customers"))
-    rows = [row.asDict() for row in pairs.collect()]  # at most a row per pair of segments
+    rows = [
+        {
+            "previous_segment": pair["previous_segment"] or NOT_YET,
+            "segment": pair["segment"] or NO_LONGER,
+            "customers": pair["customers"],
+        }
+        for pair in pairs
+    ]
     return sorted(rows, key=lambda row: (order[row["previous_segment"]], order[row["segment"]]))
 
 
@@ -199,31 +243,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         made_from = read_record(source)
         customers = run.spark.read.schema(RFM).parquet(str(source / "customers"))
 
-        compared = run.as_of - timedelta(days=settings.compare_days)
         counts = made_from["stages"]["rfm"]["customers"]
-        cuts = cut_points(customers, {date.fromisoformat(day): n for day, n in counts.items()})
-        nothing = {metric: list[Decimal]() for metric in METRICS}
-        now, then = (
-            segmented(customers.where(F.col("as_of") == F.lit(day)), cuts.get(day, nothing), segments)
-            for day in (run.as_of, compared)
-        )
-        previous = then.select("customer_id", F.col("segment").alias("previous_segment"))
+        compared = run.as_of - timedelta(days=settings.compare_days)
+        of_key = {"": counts[run.as_of.isoformat()], COMPARED: counts[compared.isoformat()]}
+        cuts = cut_points(customers, {key: n for key, n in of_key.items() if n})
+        both = segmented(customers, cuts, segments)
         folder = run.attempt / "version"
-        movement = now.join(previous, "customer_id", "full").persist()
-        current = movement.where(F.col("segment").isNotNull())
-        current.select(*CUSTOMER_SEGMENTS).orderBy("customer_id").write.parquet(str(folder / "customers"))
+        in_order = customers.where(F.col("frequency").isNotNull()).orderBy("customer_id")
+        current = segmented(in_order, cuts, segments).select(*CUSTOMER_SEGMENTS)
+        texts = ("country", "rfm_score", "segment", "previous_segment")
+        quick(current.select("*", csv_line(current)).write, *texts).parquet(str(folder / "customers"))
 
+        pairs = totals(both)
         tables = {
-            "segment_summary": (SEGMENT_SUMMARY, segment_summary(current, segments)),
-            "segment_movement": (SEGMENT_MOVEMENT, segment_movement(movement, segments)),
+            "segment_summary": (SEGMENT_SUMMARY, segment_summary(pairs, both, segments)),
+            "segment_movement": (SEGMENT_MOVEMENT, segment_movement(pairs, segments)),
         }
         for name, (columns, rows) in tables.items():
             write_small_csv(folder / f"{name}.csv", columns, rows)
-        (folder / "cut_points.json").write_text(json.dumps(readable(cuts.get(run.as_of, nothing)), indent=2))
+        (folder / "cut_points.json").write_text(json.dumps(readable(cuts.get("", {})), indent=2))
 
-        rows_in = counts.get(run.as_of.isoformat(), 0)
         segmented_rows = sum(row["customers"] for row in tables["segment_summary"][1])
-        record = run.record(rows_in, segmented_rows, {})
+        record = run.record(of_key[""], segmented_rows, {})
         run.lake.commit_version(
             folder,
             run.lake.segments(run.as_of, run.config.variant),
@@ -235,9 +276,9 @@ def readable(cuts: Mapping[str, Sequence[Decimal]]) -> dict[str, list[int | str]
     """Cut points for cut_points.json: days and orders as numbers, money as text, so that no reader
     makes a binary fraction of it."""
     return {
-        "recency_days": [int(cut) for cut in cuts["R"]],
-        "frequency": [int(cut) for cut in cuts["F"]],
-        "monetary": [str(cut) for cut in cuts["M"]],
+        "recency_days": [int(cut) for cut in cuts.get("R", [])],
+        "frequency": [int(cut) for cut in cuts.get("F", [])],
+        "monetary": [str(cut) for cut in cuts.get("M", [])],
     }
 
 

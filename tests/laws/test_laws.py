@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from include.config import PROJECT, RunConfig, load_segment_map
-from include.schemas import CUSTOMER_SEGMENTS
+from include.schemas import COMPARED, CUSTOMER_SEGMENTS
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
-from spark_jobs.rfm import country_names, customer_rfm, orders_before
+from spark_jobs.rfm import customer_rfm
 from spark_jobs.segment import cut_points, segmented
 from tests import reference, tables
 from tests.tables import HEADER
@@ -82,19 +82,15 @@ class Shop:
         self, map_name: str = "rfm11", cancellations: Any = "net", lookback: int | None = None
     ) -> Any:
         segments = load_segment_map(MAPS, map_name)
-        days = [AS_OF, AS_OF - timedelta(days=30)]
-        counted = orders_before(self.orders, days, lookback)
-        customers = customer_rfm(counted, cancellations, country_names(self.orders)).localCheckpoint()
-        counts = {row["as_of"]: row["count"] for row in customers.groupBy("as_of").count().collect()}
-        cuts = cut_points(customers, counts)
-        none = {"R": [], "F": [], "M": []}
-        now, then = (
-            segmented(customers.where(F.col("as_of") == F.lit(day)), cuts.get(day, none), segments)
-            for day in days
-        )
-        previous = then.select("customer_id", F.col("segment").alias("previous_segment"))
-        joined = now.join(previous, "customer_id", "left").select(*CUSTOMER_SEGMENTS).orderBy("customer_id")
-        return [row.asDict() for row in joined.collect()]
+        days = {"": AS_OF, COMPARED: AS_OF - timedelta(days=30)}
+        countries = [row["country"] for row in self.orders.select("country").distinct().collect()]
+        rfm = customer_rfm(self.orders, days, lookback, cancellations, countries)
+        customers = rfm.withColumn("as_of", F.lit(AS_OF)).localCheckpoint()
+        counts = {key: customers.where(F.col(f"{key}frequency").isNotNull()).count() for key in days}
+        cuts = cut_points(customers, {key: n for key, n in counts.items() if n})
+        found = segmented(customers.where("frequency is not null"), cuts, segments)
+        in_order = found.select(*CUSTOMER_SEGMENTS).orderBy("customer_id")
+        return [row.asDict() for row in in_order.collect()]
 
 
 @pytest.fixture(scope="session")

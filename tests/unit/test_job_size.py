@@ -42,6 +42,7 @@ def test_ingest_reads_what_no_view_names_and_clean_what_was_not_cleaned(
     cleaned.mkdir(parents=True)
     lake.commit_view(cleaned, view(lake, "old.csv", ingested_batch="b"))
     assert [bytes_to_read(task, lake, settings) for task in ("ingest", "clean", "rfm")] == [1000, 0, 50]
+    assert bytes_to_read("segment", lake, settings) == bytes_to_read("publish", lake, settings) == 10
     land(lake.landing, "old.csv", csv_bytes(line()).ljust(900, b"\n"))
     assert bytes_to_read("ingest", lake, settings) == 1900
 

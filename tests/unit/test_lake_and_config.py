@@ -26,7 +26,7 @@ from include.config import (
     map_problems,
 )
 from include.errors import Refused
-from include.exports import write_csv, write_parquet, write_small_csv
+from include.exports import LINE, write_csv, write_small_csv, write_table
 from include.job import small_table
 from include.lake import Lake, read_record, read_view
 from include.landing import file_format, landed_files, same_content
@@ -211,15 +211,19 @@ def test_csv_is_rfc_4180_and_harmless_in_a_spreadsheet(spark: SparkSession, tmp_
         assert [row["text"] for row in csv.DictReader(stream, strict=True)] == found
 
 
-def test_equal_tables_make_equal_parquet_files_however_they_were_parted(tmp_path: Path) -> None:
+def test_equal_tables_make_equal_files_however_they_were_parted(tmp_path: Path) -> None:
     rows = pa.table({"a": list(range(1000)), "b": [Decimal(n) for n in range(1000)]})
+    parts = rows.append_column(LINE, [[f"{n},é" for n in range(1000)]])
     for name, cuts in {"one": [0, 1000], "many": [0, 1, 500, 500, 1000]}.items():
         (tmp_path / name).mkdir()
         for number, (start, end) in enumerate(pairwise(cuts)):
-            pq.write_table(rows.slice(start, end - start), tmp_path / name / f"part-{number:05}.parquet")
-        assert write_parquet(tmp_path / name, ["a", "b"], tmp_path / f"{name}.parquet") == 1000
-    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "many.parquet").read_bytes()
+            pq.write_table(parts.slice(start, end - start), tmp_path / name / f"part-{number:05}.parquet")
+        files = tmp_path / f"{name}.parquet", tmp_path / f"{name}.csv"
+        assert write_table(tmp_path / name, ["a", "b"], *files) == 1000
+    for end in ("parquet", "csv"):
+        assert (tmp_path / f"one.{end}").read_bytes() == (tmp_path / f"many.{end}").read_bytes()
     assert pq.read_table(tmp_path / "one.parquet").equals(rows)
+    assert (tmp_path / "one.csv").read_bytes().decode().startswith("a,b\r\n0,é\r\n1,é\r\n")
 
 
 # -- configuration ------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from include.config import Cancellations, RunConfig, SegmentMap
 from include.job import Run, counts_by_file, small_table
 from include.lake import Lake, View, batches
 from include.landing import LandedFile, file_format
-from include.schemas import ORDERS
+from include.schemas import COMPARED, ORDERS
 from spark_jobs.clean import MOST_ORDER_BATCHES, cleaned_lines, orders, orders_together, without_repeats
 from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
-from spark_jobs.rfm import country_names, customer_rfm, orders_before
+from spark_jobs.rfm import customer_rfm, lines_by_country
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
 from tests import tables
 from tests.tables import HEADER, csv_bytes, land, line
@@ -264,8 +264,11 @@ def order(spark: SparkSession, *rows: tuple[str, str, str, str, str | None]) -> 
     return table.withColumn("amount", table["amount"].cast("decimal(38,4)"))
 
 
-def rfm_of(table: DataFrame, cancellations: Cancellations) -> DataFrame:
-    return customer_rfm(orders_before(table, [D], None), cancellations, country_names(table))
+def rfm_of(
+    table: DataFrame, cancellations: Cancellations = "net", lookback: int | None = None, **compared: date
+) -> DataFrame:
+    countries = [row["country"] for row in lines_by_country(table, D, lookback) if row["country"]]
+    return customer_rfm(table, {"": D} | compared, lookback, cancellations, countries)
 
 
 def only(table: DataFrame) -> dict[str, Any]:
@@ -317,18 +320,44 @@ def test_money_is_rounded_half_up_once_per_customer(spark: SparkSession) -> None
 def test_the_as_of_date_is_exclusive_and_the_look_back_includes_its_first_day(spark: SparkSession) -> None:
     days = ["2010-12-29", "2010-12-30", "2010-12-31", "2011-01-01"]
     table = order(spark, *[("1", str(n), day, "1", "UK") for n, day in enumerate(days)])
-    assert orders_before(table, [D], None).count() == 3
-    assert orders_before(table, [D], 2).count() == 2
-    days = orders_before(table, [D, date(2010, 12, 31)], 2).groupBy("as_of").count().collect()
-    assert {row["as_of"]: row["count"] for row in days} == {D: 2, date(2010, 12, 31): 2}
+    assert only(rfm_of(table))["frequency"] == 3
+    assert only(rfm_of(table, lookback=2))["frequency"] == 2
+    (counts,) = lines_by_country(table, D, 2)
+    assert counts == {"country": "UK", "all": 4, "on_or_after_as_of": 1, "before_lookback": 1}
+
+
+def test_both_dates_are_computed_apart_and_a_customer_may_count_as_of_one_only(spark: SparkSession) -> None:
+    table = order(
+        spark,
+        ("both", "10", "2010-12-01", "5", "UK"),
+        ("both", "11", "2010-12-31", "7", "EIRE"),
+        ("now", "12", "2010-12-31", "1", "UK"),
+        ("gone", "13", "2010-11-02", "2", "UK"),
+    )
+    found = {
+        row["customer_id"]: row
+        for row in rfm_of(table, lookback=31, **{COMPARED: date(2010, 12, 2)}).collect()
+    }
+    metrics = ["recency_days", "frequency", "monetary"]
+    values = {
+        customer: [[row[key + name] for name in metrics] for key in ("", COMPARED)]
+        for customer, row in found.items()
+    }
+    nothing = [None, None, None]
+    assert values == {
+        "both": [[1, 2, Decimal(12)], [1, 1, Decimal(5)]],
+        "now": [[1, 1, Decimal(1)], nothing],
+        "gone": [nothing, [30, 1, Decimal(2)]],
+    }
+    assert (found["both"]["country"], found["gone"]["country"]) == ("EIRE", None)
 
 
 # -- segment ------------------------------------------------------------------------------------
 
 
 def customers(spark: SparkSession, monetary: list[str]) -> DataFrame:
-    rows = [(str(n), str(D), n % 7 + 1, n % 3 + 1, value) for n, value in enumerate(monetary)]
-    columns = "customer_id string, as_of date, recency_days int, frequency long, monetary string"
+    rows = [(str(n), n % 7 + 1, n % 3 + 1, value) for n, value in enumerate(monetary)]
+    columns = "customer_id string, recency_days int, frequency long, monetary string"
     table = small_table(spark, rows, columns)
     return table.withColumn("monetary", table["monetary"].cast("decimal(18,2)"))
 
@@ -336,7 +365,7 @@ def customers(spark: SparkSession, monetary: list[str]) -> DataFrame:
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 6, 99, 700])
 def test_a_cut_is_the_smallest_value_with_enough_customers_at_or_below(spark: SparkSession, n: int) -> None:
     values = [Decimal(i * i * 37 % 1009) - 300 for i in range(n)]
-    cuts = cut_points(customers(spark, [str(v) for v in values]), {D: n})[D]["M"]
+    cuts = cut_points(customers(spark, [str(v) for v in values]), {"": n})[""]["M"]
     wanted = [min(v for v in values if 5 * sum(w <= v for w in values) >= j * n) for j in range(1, 5)]
     assert cuts == wanted
 
@@ -369,9 +398,12 @@ def test_scores_count_the_cuts_below_a_value_and_recency_is_better_when_less(spa
         [(1, 1, "9"), (2, 2, "10"), (3, 1, "11"), (9, 1, "0")],
         "recency_days int, frequency long, monetary string",
     )
-    rows = segmented(table, cuts, everything).collect()
+    for name, kind in [("recency_days", "int"), ("frequency", "long"), ("monetary", "string")]:
+        table = table.withColumn(COMPARED + name, F.lit(None).cast(kind))
+    rows = segmented(table, {"": cuts}, everything).collect()
     assert [row["rfm_score"] for row in rows] == ["511", "551", "415", "111"]
     assert {row["segment"] for row in rows} == {"all"}
+    assert {row["previous_segment"] for row in rows} == {None}
 
 
 # -- publish ------------------------------------------------------------------------------------
