@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -28,6 +28,7 @@ from include.config import (
 )
 from include.errors import Refused
 from include.lake import Lake, View, batches
+from include.schemas import AMOUNT
 from include.task_process import end_without_task
 
 log = logging.getLogger("rfm")
@@ -40,7 +41,7 @@ SEMANTICS = {
     "spark.sql.session.timeZone": "UTC",  # wall-clock times pass as they are
     "spark.sql.ansi.enabled": "true",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-    "spark.sql.maxConcurrentOutputFileWriters": "8",  # kept and rejected lines in one pass, unsorted
+    "spark.sql.maxConcurrentOutputFileWriters": "8",  # all outcomes and kinds in one pass, unsorted
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.ui.showConsoleProgress": "false",
     # Nobody looks for a value in the lake's lines: no statistics, larger pages, quick compression.
@@ -101,10 +102,10 @@ class Run:
         return table.where(F.col("outcome") == outcome) if outcome else table
 
 
-def write_outcomes(lines: DataFrame, folder: Path, mode: str | None = None) -> None:
-    """Write lines as parquet, the kept and the rejected ones apart."""
-    writer = lines.write.partitionBy("outcome").mode(mode or "errorifexists")
-    quick(writer, "file", "country", "line_type", "reason").parquet(str(folder))
+def write_lines(lines: DataFrame, folder: Path, mode: str | None = None) -> None:
+    """Write lines as parquet, the kept and the rejected ones apart, and each kind of them."""
+    writer = lines.write.partitionBy("outcome", "kind").mode(mode or "errorifexists")
+    quick(writer, "file", "country", "reason").parquet(str(folder))
 
 
 def quick(writer: DataFrameWriter, *few_values: str) -> DataFrameWriter:
@@ -136,10 +137,20 @@ def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -
 def counts_by_file(lines: DataFrame) -> dict[str, dict[str, int]]:
     """Lines per file and reason, where the reason of kept lines is `kept`."""
     counts: dict[str, dict[str, int]] = {}
-    reason = F.coalesce("reason", F.lit("kept")).alias("reason")
+    reason = F.when(F.col("outcome") == "kept", "kept").otherwise(reject_reason()).alias("reason")
     for row in lines.groupBy("file", reason).count().collect():  # a few rows per landed file
         counts.setdefault(row["file"], {})[row["reason"]] = row["count"]
     return counts
+
+
+def line_amount() -> Column:
+    """quantity x unit_price, exact."""
+    return (F.col("quantity") * F.col("unit_price")).cast(AMOUNT)
+
+
+def reject_reason() -> Column:
+    """Why a rejected line is none of the kept: a kind that is rejected whole stands for the reason."""
+    return F.coalesce("reason", "kind").alias("reason")
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """The lake: its paths, and the three ways a stage makes its result visible.
 
-    landing/                                       CSV drops, ours to read only
-    ingested/rules=R/batch=B/outcome=kept|rejected lines of the files converted together
-    cleaned/rules=R/batch=B/outcome=kept|rejected  the same after the business rules
-    orders/rules=R/batch=B                         one row per file, customer, invoice and date
-    rfm/as_of=D, segments/as_of=D                  links to the version that counts
-    published/as_of=D, published/latest            the same, for readers outside
-    .../variants/<label>/as_of=D                   runs whose params change the result
-    .attempts/                                     what is being written right now
+    landing/                                               CSV drops, ours to read only
+    ingested/rules=R/batch=B/outcome=kept|rejected/kind=K  lines of the files converted together
+    cleaned/rules=R/batch=B/outcome=kept|rejected/kind=K   the same after the business rules
+    orders/rules=R/batch=B                                 one row per file, customer, invoice and date
+    rfm/as_of=D, segments/as_of=D                          links to the version that counts
+    published/as_of=D, published/latest                    the same, for readers outside
+    .../variants/<label>/as_of=D                           runs whose params change the result
+    .attempts/                                             what is being written right now
 
 - A **batch** is renamed into place whole and never changes. It counts once a **view** names it.
 - A **view** (`view.json` beside the batches) says which batch holds each landed file. It is
@@ -227,6 +227,16 @@ def read_record(version: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise Refused(f"{version}: not there yet; run the task before this one first") from None
     return record
+
+
+def link_files(folder: Path, to: Path) -> None:
+    """The files of a folder in another one as well: they never change, so both can hold them."""
+    to.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        try:
+            os.link(file, to / file.name)
+        except OSError:  # a volume without hard links
+            shutil.copy2(file, to / file.name)
 
 
 def swap_link(link: Path, target: Path) -> None:

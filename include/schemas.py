@@ -38,21 +38,12 @@ LANDED_COLUMNS = [
 # Where a line came from: the landed file, the number of its line there, and its text.
 ORIGIN = {"file": StringType(), "line": LongType(), "raw": StringType()}
 
-INGESTED = table(
-    **ORIGIN,
-    invoice_no=StringType(),
-    stock_code=StringType(),
-    description=StringType(),
-    quantity=IntegerType(),
-    invoice_date=TimestampNTZType(),
-    unit_price=PRICE,
-    customer_id=StringType(),
-    country=StringType(),
-    reason=StringType(),
-    outcome=StringType(),
-)
+# What a typed line is, in a folder of its own: `clean` keeps or rejects most lines by it alone.
+PURCHASE, CANCELLATION = "purchase", "cancellation"
+MISSING_CUSTOMER, OTHER = "missing_customer", "other"
 
-CLEANED = table(
+# Of ingest and of clean alike.
+LINES = table(
     **ORIGIN,
     invoice_no=StringType(),
     stock_code=StringType(),
@@ -62,10 +53,9 @@ CLEANED = table(
     unit_price=PRICE,
     customer_id=StringType(),
     country=StringType(),
-    line_type=StringType(),
-    amount=AMOUNT,
     reason=StringType(),
     outcome=StringType(),
+    kind=StringType(),
 )
 
 ORDERS = table(

@@ -11,6 +11,9 @@ rejected, with the first reason that applies in this order:
     price_not_positive      on a purchase invoice
     duplicate_line          an exact repeat of a kept line, where `duplicates` is drop
 
+What kind a line is `ingest` has told, and lies in a folder by it: lines of which a whole kind is kept or
+rejected are linked rather than written again, unless a configured rule looks at each of them.
+
 Orders are the kept lines added up per landed file, customer, invoice, date and country: what `rfm`
 needs, about one row in twenty. They keep the file, so that a deleted delivery can leave them. A month
 of runs leaves a batch of them each; then they are written together.
@@ -25,46 +28,37 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import Run, counts_by_file, job, log, quick, write_outcomes
-from include.lake import NOTHING, Lake, View, batches, read_view
-from include.schemas import AMOUNT, CLEANED, INGESTED, LANDED_COLUMNS, ORDERS
+from include.job import Run, counts_by_file, job, line_amount, log, quick, write_lines
+from include.lake import NOTHING, Lake, View, batches, link_files, read_view
+from include.schemas import (
+    AMOUNT,
+    CANCELLATION,
+    LANDED_COLUMNS,
+    LINES,
+    MISSING_CUSTOMER,
+    ORDERS,
+    PURCHASE,
+)
 
 MOST_ORDER_BATCHES = 30  # a batch for each run that found new files
-MISSING_IDS = ["", "NULL", "NAN", "NONE", "NA", "N/A", "#N/A", "<NA>"]
-
-
-def customer_id(raw: Column) -> Column:
-    """The id as text: `17850.0` is `17850`, blanks and spelled-out nulls are null."""
-    trimmed = F.trim(raw)
-    zeros = F.endswith(trimmed, F.lit("0")) & trimmed.rlike(r"^\d+\.0+$")
-    missing = (F.length(trimmed) <= max(map(len, MISSING_IDS))) & F.upper(trimmed).isin(MISSING_IDS)
-    return F.when(~missing, F.when(zeros, F.substring_index(trimmed, ".", 1)).otherwise(trimmed))
+# What becomes of a kind of lines where nothing else is configured.
+LINKED = {PURCHASE: "kept", CANCELLATION: "kept", MISSING_CUSTOMER: "rejected"}
 
 
 def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> DataFrame:
-    """Every ingested line with its line_type and amount (quantity x unit_price, exact), and the
-    reason and outcome of the rules; columns as in schemas.CLEANED. Nothing is left out.
-    """
-    invoice = F.coalesce("invoice_no", F.lit(""))
-    is_cancellation = F.substring(invoice, 1, 1).isin("C", "c")
-    line_type = F.when(invoice.rlike("^[0-9]+$"), "purchase").when(is_cancellation, "cancellation")
-    is_purchase = F.col("line_type") == "purchase"
+    """Every ingested line with the reason and outcome of the rules; columns as in schemas.LINES.
+    Nothing is left out."""
+    kind = F.col("kind")
     excluded = F.upper(F.trim("stock_code")).isin(sorted(excluded_codes)) if excluded_codes else F.lit(False)
-
     reason = (
-        F.when(F.col("customer_id").isNull(), "missing_customer")
+        F.when(kind == MISSING_CUSTOMER, MISSING_CUSTOMER)
         .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
-        .when(F.col("line_type").isNull(), "unknown_invoice_type")
-        .when(is_purchase & (F.col("quantity") <= 0), "quantity_not_positive")
-        .when(is_purchase & (F.col("unit_price") <= 0), "price_not_positive")
+        .when(kind.isin(PURCHASE, CANCELLATION), None)
+        .when(~F.coalesce("invoice_no", F.lit("")).rlike("^[0-9]+$"), "unknown_invoice_type")
+        .when(F.col("quantity") <= 0, "quantity_not_positive")
+        .otherwise("price_not_positive")
     )
-    return (
-        ingested.withColumns({"customer_id": customer_id(F.col("customer_id")), "line_type": line_type})
-        .withColumn("amount", (F.col("quantity") * F.col("unit_price")).cast(AMOUNT))
-        .withColumn("reason", reason)
-        .withColumn("outcome", outcome())
-        .select(*CLEANED.names)
-    )
+    return ingested.withColumn("reason", reason).withColumn("outcome", outcome()).select(*LINES.names)
 
 
 def without_repeats(cleaned: DataFrame) -> DataFrame:
@@ -83,12 +77,37 @@ def outcome() -> Column:
 def orders(kept: DataFrame) -> DataFrame:
     """Kept lines added up; one row per file, customer, invoice, date and country, with the number
     of lines and their exact amount (negative for cancellations). Columns as in schemas.ORDERS."""
+    day, line_type = F.col("invoice_date").cast("date"), F.col("kind")
     return (
-        kept.withColumn("order_date", F.col("invoice_date").cast("date"))
+        kept.withColumns({"order_date": day, "line_type": line_type, "amount": line_amount()})
         .groupBy("file", "customer_id", "invoice_no", "order_date", "line_type", "country")
         .agg(F.count("*").alias("lines"), F.sum("amount").cast(AMOUNT).alias("amount"))
         .select(*ORDERS.names)
     )
+
+
+def write_cleaned(run: Run, stage: Path, ingested: View, folder: Path) -> int:
+    """Write the lines of a view with their outcomes; returns of how many files there are lines.
+
+    Kept lines are what ingest has written, and to write them once more would be half of the work: where
+    no rule looks into the lines of a kind, its files are linked.
+    """
+    settings = run.config.settings
+    lines = run.read_batches(stage, ingested, LINES, "kept")
+    if settings.excluded_codes or settings.duplicates == "drop":
+        cleaned = cleaned_lines(lines, settings.excluded_codes)
+        if settings.duplicates == "drop":
+            cleaned = without_repeats(cleaned)
+        # A kept line's text is in `ingested`, and half of all there would be to write.
+        write_lines(cleaned.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw"))), folder)
+        return len(ingested["files"])
+    write_lines(cleaned_lines(lines.where(~F.col("kind").isin(*LINKED))), folder)
+    for batch in batches(ingested):
+        for kind, outcome in LINKED.items():
+            of_kind = stage / batch / "outcome=kept" / f"kind={kind}"
+            if of_kind.exists():
+                link_files(of_kind, folder / f"outcome={outcome}" / f"kind={kind}")
+    return sum(ingested["sizes"][batch.removeprefix("batch=")] for batch in batches(ingested))
 
 
 def write_orders(table: DataFrame, folder: Path) -> None:
@@ -145,21 +164,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         new = files_to_clean(ingested, known, settings)
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
-            lines = cleaned_lines(
-                run.read_batches(ingested_stage, part, INGESTED, "kept"), settings.excluded_codes
-            )
-            if settings.duplicates == "drop":
-                lines = without_repeats(lines)
-            # A kept line's text is in `ingested`, and half of all there would be to write.
-            lines = lines.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw")))
             folder = run.attempt / "cleaned"
-            write_outcomes(lines, folder)
-            written = run.spark.read.schema(CLEANED).parquet(str(folder))
-            write_orders(orders(written.where("outcome = 'kept'")), run.attempt / "orders")
-            counts = counts_by_file(written)
+            sizes_of_new = write_cleaned(run, ingested_stage, part, folder)
             batch = run.lake.commit_batch(folder, stage)
+            sizes[batch] = sizes_of_new
+            written = {"files": {file: {"batch": batch} for file in new}, "sizes": sizes}
+            lines = run.read_batches(stage, written, LINES)
+            write_orders(orders(lines.where("outcome = 'kept'")), run.attempt / "orders")
+            counts = counts_by_file(lines)
             order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)
-            sizes[batch] = order_sizes[order_batch] = len(new)
+            order_sizes[order_batch] = len(new)
             for file in new:
                 order_files[file] = {"batch": order_batch}
                 known[file] = {

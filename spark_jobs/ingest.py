@@ -6,8 +6,8 @@ Of files with the same content the first by path counts. A file that is still be
 not be read, waits for the next run. Both are reported.
 
 Columns are found by the names in the file's header, in any order; more columns than ours do no
-harm. Numbers are in English notation (1,234.50 or 1.2345e3). A line that cannot be typed is
-rejected with its text and the first reason that applies:
+harm. Numbers are in English notation (1,234.50 or 1.2345e3); the customer id 17850.0 is 17850. A line
+that cannot be typed is rejected with its text and the first reason that applies:
 
     no_header                  the file's first line has none of our columns
     file_damaged               a compressed file breaks off here
@@ -35,7 +35,7 @@ from pyspark.sql.types import DecimalType
 
 from include.config import Landing, Segmentation
 from include.errors import Refused
-from include.job import Run, counts_by_file, job, log, small_table, write_outcomes
+from include.job import Run, counts_by_file, job, log, small_table, write_lines
 from include.lake import NOTHING, View, read_view
 from include.landing import (
     LATIN,
@@ -52,7 +52,7 @@ from include.landing import (
     still_written,
     unreadable,
 )
-from include.schemas import INGESTED, LANDED_COLUMNS, PRICE
+from include.schemas import CANCELLATION, LANDED_COLUMNS, LINES, MISSING_CUSTOMER, OTHER, PRICE, PURCHASE
 
 WIDE = DecimalType(38, 20)  # wide enough to see what DECIMAL(18,4) would round away
 # Texts that WIDE holds exactly; longer ones, and exponents that would take for ever, are no prices.
@@ -66,6 +66,8 @@ EXCEL = r"^\d{1,7}(\.\d{1,15})?$"
 EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
 NO_BREAK_SPACE = "\u00a0"
 RECORDS_AT_ONCE = 50_000
+ALL_DIGITS = "^[0-9]+$"
+MISSING_ID = r"(?i)^(null|nan|none|na|n/a|#n/a|<na>)?\z"  # F.upper would load tables for all scripts: 1 s
 READING = "separator string, delimiter string, pattern string, width int, places array<int>"
 
 
@@ -245,9 +247,30 @@ def date_time(text: Column, formats: Sequence[str], time_zone: str) -> Column:
     return F.coalesce(*read).cast("timestamp_ntz")
 
 
+def customer_id(raw: Column) -> Column:
+    """The id as text: `17850.0` is `17850`, blanks and spelled-out nulls are null."""
+    trimmed = F.trim(raw)
+    zeros = F.endswith(trimmed, F.lit("0")) & trimmed.rlike(r"^\d+\.0+$")
+    missing = (F.length(trimmed) <= len("null")) & trimmed.rlike(MISSING_ID)
+    return F.when(~missing, F.when(zeros, F.substring_index(trimmed, ".", 1)).otherwise(trimmed))
+
+
+def kind() -> Column:
+    """What a typed line is: a customer's purchase or cancellation that can count, one of nobody, or
+    none of them. Lines of each kind are written apart, so that `clean` need not write them again."""
+    invoice = F.coalesce("invoice_no", F.lit(""))
+    sold = invoice.rlike(ALL_DIGITS) & (F.col("quantity") > 0) & (F.col("unit_price") > 0)
+    return (
+        F.when(F.col("customer_id").isNull(), MISSING_CUSTOMER)
+        .when(sold, PURCHASE)
+        .when(F.substring(invoice, 1, 1).isin("C", "c"), CANCELLATION)
+        .otherwise(OTHER)
+    )
+
+
 def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame:
     """Lines as from landed_lines with their typed columns, and reason and outcome; columns as in
-    schemas.INGESTED. A rejected line has what could be read; nothing is left out."""
+    schemas.LINES. A rejected line has what could be read; nothing is left out."""
     has_zero = F.contains("raw", F.lit("\0"))
     spaced = F.when(
         F.contains("raw", F.lit(NO_BREAK_SPACE)), F.replace("raw", F.lit(NO_BREAK_SPACE), F.lit(" "))
@@ -262,6 +285,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
             "quantity": F.when(quantity.try_cast("int") == quantity, quantity.try_cast("int")),
             "unit_price": F.when(price.try_cast(PRICE) == price, price.try_cast(PRICE)),
             "invoice_date": date_time(F.trim("invoice_date"), landing.date_formats, time_zone),
+            "customer_id": customer_id(F.col("customer_id")),
         }
     )
     day = F.col("invoice_date").cast("date")
@@ -279,14 +303,15 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
     return (
         typed.withColumn("reason", reason)
         .withColumn("outcome", F.when(F.col("reason").isNull(), "kept").otherwise("rejected"))
-        .select(*INGESTED.names)
+        .withColumn("kind", F.when(F.col("reason").isNull(), kind()).otherwise(OTHER))
+        .select(*LINES.names)
     )
 
 
 def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     """Lines as from landed_lines; those in the usual spelling typed and with outcome `kept`, as
     typed_lines would have it, the others with outcome `unusual` and damaged ones with a reason.
-    Columns as in schemas.INGESTED.
+    Columns as in schemas.LINES.
 
     Usual is what a shop's export looks like: whole numbers in digits, prices with at most four
     decimals, times as 2010-12-01 08:26:00. Nearly all lines are, and of a large delivery it is these
@@ -310,6 +335,7 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
             "quantity": F.col("quantity").try_cast("int"),
             "unit_price": F.when(exact, price.try_cast(PRICE)),
             "invoice_date": F.when(is_time, when.try_cast("timestamp_ntz")),
+            "customer_id": customer_id(F.col("customer_id")),
         }
     )
     earliest, after_latest = (
@@ -321,27 +347,28 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     return (
         typed.withColumn("reason", F.when(F.col("damaged"), "file_damaged"))
         .withColumn("outcome", F.when(usual, "kept").otherwise("unusual"))
-        .select(*INGESTED.names)
+        .withColumn("kind", F.when(usual, kind()).otherwise(OTHER))
+        .select(*LINES.names)
     )
 
 
-def write_lines(
+def written_lines(
     spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], settings: Segmentation, attempt: Path
 ) -> tuple[Path, dict[str, int]]:
-    """Write all lines of the files, typed, as kept and rejected ones (schemas.INGESTED): where, and how
+    """Write all lines of the files, typed, as kept and rejected ones (schemas.LINES): where, and how
     many records each file has. Unusual lines are looked at a second time, with all that is understood.
     """
     lines, rows = landed_lines(spark, files, attempt)
     written, unusual = attempt / "ingested", attempt / "unusual"
-    write_outcomes(usual_lines(lines, settings.landing), written)
+    write_lines(usual_lines(lines, settings.landing), written)
     if (written / "outcome=unusual").exists():
         (written / "outcome=unusual").rename(unusual)
-        again = spark.read.schema(INGESTED).parquet(str(unusual))
+        again = spark.read.schema(LINES).parquet(str(unusual))
         again = again.join(F.broadcast(readings(spark, files)), "file")
         typed = typed_lines(
             again.withColumn("damaged", F.col("reason").isNotNull()), settings.landing, settings.time_zone
         )
-        write_outcomes(typed, written, mode="append")
+        write_lines(typed, written, mode="append")
     return written, rows
 
 
@@ -355,8 +382,8 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[str, dict[str, dict[st
     for file, form in forms:
         if not form.width and file.size:
             log.warning("ingest  %s: no line has our columns; all its lines are rejected", file.name)
-    written, rows = write_lines(run.spark, forms, settings, run.attempt)
-    outcomes = counts_by_file(run.spark.read.schema(INGESTED).parquet(str(written)))
+    written, rows = written_lines(run.spark, forms, settings, run.attempt)
+    outcomes = counts_by_file(run.spark.read.schema(LINES).parquet(str(written)))
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise OSError(f"{file.name} was changed while it was read; try again when it is complete")

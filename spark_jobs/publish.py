@@ -26,9 +26,9 @@ from include import warehouse
 from include.config import Segmentation
 from include.errors import Refused
 from include.exports import write_csv, write_table
-from include.job import Run, job, log, reconcile
+from include.job import Run, job, line_amount, log, reconcile, reject_reason
 from include.lake import read_record
-from include.schemas import CLEANED, CLEANED_DATA, CUSTOMER_SEGMENTS, INGESTED, REJECTS
+from include.schemas import CLEANED_DATA, CUSTOMER_SEGMENTS, LINES, REJECTS
 
 # Rows of rejects.csv, so that a day does not cost what all history costs. All are in the lake's parquet.
 REJECTS_LIMIT = 200_000
@@ -81,6 +81,7 @@ def cleaned_data(kept: DataFrame) -> DataFrame:
     """Kept lines as published, in an order that does not depend on the files they came in."""
     ordered = ["invoice_date", "invoice_no", *[name for name in CLEANED_DATA if "invoice" not in name]]
     money = {name: plain(name) for name in ("unit_price", "amount")}
+    kept = kept.withColumns({"line_type": F.col("kind"), "amount": line_amount()})
     return kept.orderBy(*ordered).select(*[money.get(name, F.col(name)) for name in CLEANED_DATA])
 
 
@@ -108,10 +109,12 @@ def rejected(run: Run, view: dict[str, Any], files: Collection[str]) -> DataFram
     of_ingest, of_clean = (
         part | {"files": {file: part["files"][file] for file in files}} for part in (view["ingested"], view)
     )
-    ingested = run.read_batches(run.lake.ingested(settings.ingest_rules), of_ingest, INGESTED, "rejected")
-    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), of_clean, CLEANED, "rejected")
-    both = ingested.withColumn("stage", F.lit("ingest")).select(*REJECTS)
-    return both.unionByName(cleaned.withColumn("stage", F.lit("clean")).select(*REJECTS))
+    ingested = run.read_batches(run.lake.ingested(settings.ingest_rules), of_ingest, LINES, "rejected")
+    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), of_clean, LINES, "rejected")
+    both = ingested.withColumn("stage", F.lit("ingest")).unionByName(
+        cleaned.withColumn("stage", F.lit("clean"))
+    )
+    return both.withColumn("reason", reject_reason()).select(*REJECTS)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -137,9 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             shutil.copy(source / name, folder / name)
         if run.export_cleaned_data:
             stage = run.lake.cleaned(run.config.settings.clean_rules)
-            write_csv(
-                cleaned_data(run.read_batches(stage, view, CLEANED, "kept")), folder / "cleaned_data.csv"
-            )
+            write_csv(cleaned_data(run.read_batches(stage, view, LINES, "kept")), folder / "cleaned_data.csv")
 
         link = run.lake.published(run.as_of, run.config.variant)
         version = run.lake.commit_version(folder, link, run_record(run, made_from, record))

@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from include.config import RunConfig
 from include.landing import file_format, landed_files
-from include.schemas import INGESTED
-from spark_jobs.ingest import write_lines
+from include.schemas import LINES
+from spark_jobs.ingest import written_lines
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 LONG_AGO = 1_000_000_000  # when files were landed, so that no job waits for them to settle
@@ -50,5 +50,5 @@ def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[Dat
     rules = config.settings.landing
     files, _ = landed_files(landing)
     forms = [(file, file_format(file, rules.columns)) for file in files]
-    written, rows = write_lines(spark, forms, config.settings, attempt)
-    return spark.read.schema(INGESTED).parquet(str(written)), rows
+    written, rows = written_lines(spark, forms, config.settings, attempt)
+    return spark.read.schema(LINES).parquet(str(written)), rows

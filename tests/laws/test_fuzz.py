@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from include.config import PROJECT, RunConfig
 from include.errors import Refused
 from include.landing import file_format, landed_files
-from include.schemas import INGESTED, LANDED_COLUMNS
+from include.schemas import LANDED_COLUMNS, LINES
 from spark_jobs.clean import cleaned_lines, orders
-from spark_jobs.ingest import write_lines
+from spark_jobs.ingest import written_lines
 from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines
 from tests.tables import land
 
@@ -58,8 +58,8 @@ def check(spark: SparkSession, config: RunConfig, folder: Path, given: list[File
             assert str(refused).startswith(f"{path.name}: line "), refused
             assert not files[path.name].expected, (path.name, files[path.name].damage)
     (folder / ".attempt").mkdir()
-    written, rows = write_lines(spark, formats, config.settings, folder / ".attempt")
-    typed = spark.read.schema(INGESTED).parquet(str(written))
+    written, rows = written_lines(spark, formats, config.settings, folder / ".attempt")
+    typed = spark.read.schema(LINES).parquet(str(written))
     cleaned = cleaned_lines(typed.where("outcome = 'kept'")).localCheckpoint()
 
     told = {path.name: f"{path.name} {files[path.name].damage}" for path, _ in formats}

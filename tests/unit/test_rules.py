@@ -11,11 +11,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from include.config import Cancellations, RunConfig, SegmentMap
-from include.job import Run, counts_by_file, small_table
+from include.job import Run, counts_by_file, line_amount, small_table
 from include.lake import Lake, View, batches
 from include.landing import LandedFile, file_format
-from include.schemas import COMPARED, ORDERS
-from spark_jobs.clean import MOST_ORDER_BATCHES, cleaned_lines, orders, orders_together, without_repeats
+from include.schemas import COMPARED, LANDED_COLUMNS, LINES, ORDERS
+from spark_jobs.clean import (
+    MOST_ORDER_BATCHES,
+    cleaned_lines,
+    orders,
+    orders_together,
+    without_repeats,
+    write_cleaned,
+)
 from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
 from spark_jobs.rfm import customer_rfm, lines_by_country
@@ -158,6 +165,32 @@ def test_quoted_text_is_read_by_rfc_4180(ingested: Read) -> None:
     assert column(table, "outcome") == ["kept"] * 3
 
 
+def test_customer_ids_are_normalised(ingested: Read) -> None:
+    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
+    table = ingested([line(customer=given) for given in ids])
+    assert column(table, "customer_id") == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({}, "purchase"),
+        ({"invoice": "C536365"}, "cancellation"),
+        ({"invoice": "c536365", "quantity": "-1", "price": "0"}, "cancellation"),
+        ({"customer": "n/a", "quantity": "-1"}, "missing_customer"),
+        ({"invoice": "A536365"}, "other"),
+        ({"quantity": "0"}, "other"),
+        ({"price": "0"}, "other"),
+        ({"date": "2010-12-01T08:26:00"}, "purchase"),
+        ({"date": "2010-12-01T08:26:00", "customer": ""}, "missing_customer"),
+        ({"date": "soon"}, "other"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_line_is_of_one_kind(ingested: Read, given: dict[str, str], kind: str) -> None:
+    assert column(ingested([line(**given)]), "kind") == [kind]
+
+
 # -- clean --------------------------------------------------------------------------------------
 
 
@@ -189,15 +222,43 @@ def test_a_line_is_kept_or_rejected_by_the_first_rule_that_applies(
     assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
 
 
-def test_customer_ids_are_normalised(ingested: Read) -> None:
-    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
-    table = cleaned_lines(ingested([line(customer=given) for given in ids]))
-    assert column(table, "customer_id") == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
+@pytest.mark.parametrize("given", [{}, {"excluded_stock_codes": ["NONE"]}])
+def test_linked_lines_are_what_the_rules_make_of_them(
+    spark: SparkSession, config: RunConfig, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    """Of a batch some files of which are not asked for: cleaned by links and by writing each line."""
+    lake = Lake(tmp_path / "lake")
+    settings = config.settings.model_copy(update=given)
+    run = Run("clean", D, lake, config.model_copy(update={"settings": settings}), False, "by hand", spark,
+              tmp_path, 1)  # fmt: skip
+    lines = [line(), line(invoice="C1"), line(customer=""), line(price="0"), line(quantity="x")]
+    for name in ("asked.csv", "other.csv"):
+        land(tmp_path / "landing", name, csv_bytes(*lines))
+    tables.ingested(spark, config, tmp_path / "landing")
+    (attempt,) = (tmp_path / "landing").glob(".attempt-*")
+    stage, cleaned = tmp_path / "ingested", tmp_path / "cleaned"
+    batch = lake.commit_batch(attempt / "ingested", stage)
+    view: View = {"files": {"asked.csv": {"batch": batch}}, "sizes": {batch: 2}}
+    size = write_cleaned(run, stage, view, tmp_path / "made")
+    batch = lake.commit_batch(tmp_path / "made", cleaned)
+    found = run.read_batches(
+        cleaned, {"files": {"asked.csv": {"batch": batch}}, "sizes": {batch: size}}, LINES
+    )
+    assert counts_by_file(found) == {"asked.csv": {"kept": 2, "missing_customer": 1, "price_not_positive": 1}}
+    rejected = found.where("outcome = 'rejected'").orderBy("line").collect()
+    assert [(row["line"], row["raw"]) for row in rejected] == [(4, lines[2]), (5, lines[3])]
+    columns = ["line", *LANDED_COLUMNS]
+    wanted = cleaned_lines(run.read_batches(stage, view, LINES, "kept")).where("outcome = 'kept'")
+    kept = found.where("outcome = 'kept'").select(columns).collect()
+    assert sorted(kept) == sorted(wanted.select(columns).collect())
 
 
 def test_an_amount_is_exact(ingested: Read) -> None:
-    table = cleaned_lines(ingested([line(price="0.001", quantity="3"), line(price="0.1", quantity="3")]))
-    assert column(table, "amount") == [Decimal("0.0030"), Decimal("0.3000")]
+    table = ingested([line(price="0.001", quantity="3"), line(price="0.1", quantity="3")])
+    assert column(table.withColumn("amount", line_amount()), "amount") == [
+        Decimal("0.0030"),
+        Decimal("0.3000"),
+    ]
 
 
 def test_of_equal_lines_the_first_stays_where_duplicates_are_dropped(ingested: Read) -> None:
