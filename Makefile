@@ -41,7 +41,7 @@ SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
 export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export RFM_LONG_JOB_OPTS := $(SPARK_JAVA) -XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 \
-	-XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000
+	-XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:-DontCompileHugeMethods
 # Where jobs run. A company sets its cluster's connection in Airflow instead.
 export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
 

@@ -66,7 +66,6 @@ EXCEL = r"^\d{1,7}(\.\d{1,15})?$"
 EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
 NO_BREAK_SPACE = "\u00a0"
 RECORDS_AT_ONCE = 50_000
-ALL_DIGITS = "^[0-9]+$"
 MISSING_ID = r"(?i)^(null|nan|none|na|n/a|#n/a|<na>)?\z"  # F.upper would load tables for all scripts: 1 s
 READING = "separator string, delimiter string, pattern string, width int, places array<int>"
 
@@ -195,16 +194,24 @@ def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> dic
 # -- from lines to typed lines ------------------------------------------------------------------
 
 
-def fields(raw: Column) -> Column:
-    """The fields of a record as an array, with their quotes; null where there are not `width` of them.
-    A line without a quote is simply split; the others are read by `pattern` (landing.field_pattern)."""
-    delimiter, width = F.col("delimiter"), F.col("width")
-    plain = F.split(raw, F.col("separator"), -1)
-    quoted = F.regexp_extract_all(F.concat(delimiter, raw), F.col("pattern"), F.lit(1))
-    whole = F.call_function("array_join", quoted, delimiter) == raw
-    return F.when(~F.contains(raw, F.lit('"')), F.when(F.size(plain) == width, plain)).when(
-        (F.size(quoted) == width) & whole, quoted
+def with_fields(lines: DataFrame) -> DataFrame:
+    """The lines with their text's `fields` as an array, with their quotes if it has_quote; null where there
+    are not `width` of them. Without a quote a text is split, else read by `pattern` (landing.field_pattern).
+    """
+    delimiter, has_quote = F.col("delimiter"), F.col("has_quote")
+    quoted = F.regexp_extract_all(F.concat(delimiter, "text"), F.col("pattern"), F.lit(1))
+    # As columns, since Spark would compute an expression anew wherever a condition mentions it.
+    ways = lines.withColumn("has_quote", F.contains("text", F.lit('"'))).withColumns(
+        {
+            "plain": F.when(~has_quote, F.split("text", F.col("separator"), -1)),
+            "quoted": F.when(has_quote, quoted),
+        }
     )
+    whole = F.call_function("array_join", F.col("quoted"), delimiter) == F.col("text")
+    fields = F.when(F.size("plain") == F.col("width"), F.col("plain")).when(
+        (F.size("quoted") == F.col("width")) & whole, F.col("quoted")
+    )
+    return ways.withColumn("fields", fields).drop("plain", "quoted")
 
 
 def our_fields() -> list[Column]:
@@ -219,7 +226,7 @@ def unquoted(text: Column) -> Column:
     trimmed, quote = F.trim(text), F.lit('"')
     inner = F.substring(trimmed, F.lit(2), F.length(trimmed) - 2)
     within = F.replace(inner, F.lit('""'), quote)
-    return F.when(F.contains(text, quote) & F.startswith(trimmed, quote), within).otherwise(text)
+    return F.when(F.col("has_quote") & F.startswith(trimmed, quote), within).otherwise(text)
 
 
 def number(text: Column) -> Column:
@@ -259,7 +266,7 @@ def kind() -> Column:
     """What a typed line is: a customer's purchase or cancellation that can count, one of nobody, or
     none of them. Lines of each kind are written apart, so that `clean` need not write them again."""
     invoice = F.coalesce("invoice_no", F.lit(""))
-    sold = invoice.rlike(ALL_DIGITS) & (F.col("quantity") > 0) & (F.col("unit_price") > 0)
+    sold = invoice.rlike("^[0-9]+$") & (F.col("quantity") > 0) & (F.col("unit_price") > 0)
     return (
         F.when(F.col("customer_id").isNull(), MISSING_CUSTOMER)
         .when(sold, PURCHASE)
@@ -275,7 +282,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
     spaced = F.when(
         F.contains("raw", F.lit(NO_BREAK_SPACE)), F.replace("raw", F.lit(NO_BREAK_SPACE), F.lit(" "))
     ).otherwise(F.col("raw"))
-    text = lines.withColumn("fields", fields(spaced)).select(
+    text = with_fields(lines.withColumn("text", spaced)).select(
         *["file", "line", "raw", "damaged", "width", "fields"], *our_fields()
     )
     quantity, price = number(F.trim("quantity")), number(F.trim("unit_price"))
@@ -320,7 +327,7 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     plain = ~F.contains("raw", F.lit(NO_BREAK_SPACE)) & ~F.contains("raw", F.lit("\0"))
     usual = F.col("fields").isNotNull() & plain & (F.col("width") > 0) & ~F.col("damaged")
     text = (
-        lines.withColumn("fields", fields(F.col("raw")))
+        with_fields(lines.withColumn("text", F.col("raw")))
         .select(*["file", "line", "raw", "damaged"], usual.alias("usual"), *our_fields())
         .withColumns({name: F.trim(name) for name in ("invoice_no", "unit_price", "invoice_date")})
     )
