@@ -87,7 +87,9 @@ class Run:
         self, stage: Path, view: View, schema: StructType, outcome: str | None = None
     ) -> DataFrame:
         """The lines that a view counts: of each batch those of the files still landed there."""
-        folders = sorted(str(stage / batch) for batch in batches(view))
+        # Of a batch without a line Spark could not tell the columns that are in the folders' names.
+        filled = (stage / batch for batch in batches(view) if any((stage / batch).rglob("*.parquet")))
+        folders = sorted(map(str, filled))
         if not folders:
             return self.spark.range(0).select(*[F.lit(None).cast(c.dataType).alias(c.name) for c in schema])
         lines = self.spark.read.schema(schema).option("basePath", str(stage))
