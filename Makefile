@@ -37,7 +37,8 @@ SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
 	"-XX:SharedArchiveFile=$(CURDIR)/.cache/spark.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off
 # Classes come ready-made from the archive. A job on a small shop is over before Java's thorough compiler
 # pays; one with much to do has that compiler for what is run very often (ten times Java's own thresholds:
-# else a quarter of the work is compiling), and a collector with a thread for each core.
+# else a quarter of the work is compiling), of any size (Java interprets methods above 8000 bytes, which
+# Spark may generate), and a collector with a thread for each core.
 export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 export RFM_LONG_JOB_OPTS := $(SPARK_JAVA) -XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 \

@@ -50,11 +50,15 @@ def write_csv(table: DataFrame, file: Path) -> None:
     parts = file.with_name(f"{file.name}.parts")
     table.select(csv_line(table)).write.option("lineSep", "\r\n").text(str(parts))
     with file.open("wb") as joined:
-        joined.write((",".join(table.columns) + "\r\n").encode())
+        joined.write(header(table.columns))
         for part in sorted(parts.glob("part-*")):
             with part.open("rb") as stream:
                 shutil.copyfileobj(stream, joined, 1 << 20)
     shutil.rmtree(parts)
+
+
+def header(columns: Sequence[str]) -> bytes:
+    return (",".join(columns) + "\r\n").encode()
 
 
 def in_quotes(text: Column) -> Column:
@@ -84,7 +88,7 @@ def write_table(parts: Path, columns: Sequence[str], parquet: Path, csv_file: Pa
     schema = pa.schema([sources[0].schema_arrow.field(name) for name in columns])
     rows, waiting = 0, pa.Table.from_batches([], schema)
     with pq.ParquetWriter(parquet, schema, compression="zstd") as writer, csv_file.open("wb") as lines:
-        lines.write((",".join(columns) + "\r\n").encode())
+        lines.write(header(columns))
         for source in sources:
             for batch in source.iter_batches(ROWS_PER_GROUP):
                 rows += batch.num_rows

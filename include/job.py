@@ -107,10 +107,10 @@ class Run:
 def write_lines(lines: DataFrame, folder: Path, mode: str | None = None) -> None:
     """Write lines as parquet, the kept and the rejected ones apart, and each kind of them."""
     writer = lines.write.partitionBy("outcome", "kind").mode(mode or "errorifexists")
-    quick(writer, "file", "country", "reason").parquet(str(folder))
+    with_dictionaries_for(writer, "file", "country", "reason").parquet(str(folder))
 
 
-def quick(writer: DataFrameWriter, *few_values: str) -> DataFrameWriter:
+def with_dictionaries_for(writer: DataFrameWriter, *few_values: str) -> DataFrameWriter:
     """A writer of parquet that looks values up in a dictionary in these columns only: where nearly all
     are different it takes longer than to compress them."""
     writer = writer.option("parquet.enable.dictionary", "false")
@@ -128,6 +128,11 @@ def small_table(spark: SparkSession, rows: Sequence[tuple[Any, ...]], columns: s
     values = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
     schema = f"array<struct<{', '.join(c.replace(' ', ': ', 1) for c in columns.split(', '))}>>"
     return spark.range(1, numPartitions=1).select(F.inline(F.from_json(F.lit(values), schema)))
+
+
+def text_array(texts: Sequence[str]) -> Column:
+    """Texts as one literal: a column for each takes longer to put together than to use."""
+    return F.from_json(F.lit(json.dumps(texts)), "array<string>")
 
 
 def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -> None:

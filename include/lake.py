@@ -2,7 +2,7 @@
 
     landing/                                               CSV drops, ours to read only
     ingested/rules=R/batch=B/outcome=kept|rejected/kind=K  lines of the files converted together
-    cleaned/rules=R/batch=B/outcome=kept|rejected/kind=K   the same after the business rules
+    cleaned/rules=R/batch=B/outcome=kept|rejected/kind=K   the same after the rules, mostly as hard links
     orders/rules=R/batch=B                                 one row per file, customer, invoice and date
     rfm/as_of=D, segments/as_of=D                          links to the version that counts
     published/as_of=D, published/latest                    the same, for readers outside

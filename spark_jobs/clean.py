@@ -28,7 +28,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import Run, counts_by_file, job, line_amount, log, quick, write_lines
+from include.job import Run, counts_by_file, job, line_amount, log, with_dictionaries_for, write_lines
 from include.lake import NOTHING, Lake, View, batches, link_files, read_view
 from include.schemas import (
     AMOUNT,
@@ -38,6 +38,7 @@ from include.schemas import (
     MISSING_CUSTOMER,
     ORDERS,
     PURCHASE,
+    PURCHASE_INVOICE,
 )
 
 MOST_ORDER_BATCHES = 30  # a batch for each run that found new files
@@ -54,7 +55,7 @@ def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> 
         F.when(kind == MISSING_CUSTOMER, MISSING_CUSTOMER)
         .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
         .when(kind.isin(PURCHASE, CANCELLATION), None)
-        .when(~F.coalesce("invoice_no", F.lit("")).rlike("^[0-9]+$"), "unknown_invoice_type")
+        .when(~F.coalesce("invoice_no", F.lit("")).rlike(PURCHASE_INVOICE), "unknown_invoice_type")
         .when(F.col("quantity") <= 0, "quantity_not_positive")
         .otherwise("price_not_positive")
     )
@@ -103,15 +104,15 @@ def write_cleaned(run: Run, stage: Path, ingested: View, folder: Path) -> int:
         return len(ingested["files"])
     write_lines(cleaned_lines(lines.where(~F.col("kind").isin(*LINKED))), folder)
     for batch in batches(ingested):
-        for kind, outcome in LINKED.items():
+        for kind, becomes in LINKED.items():
             of_kind = stage / batch / "outcome=kept" / f"kind={kind}"
             if of_kind.exists():
-                link_files(of_kind, folder / f"outcome={outcome}" / f"kind={kind}")
+                link_files(of_kind, folder / f"outcome={becomes}" / f"kind={kind}")
     return sum(ingested["sizes"][batch.removeprefix("batch=")] for batch in batches(ingested))
 
 
 def write_orders(table: DataFrame, folder: Path) -> None:
-    quick(table.write, "file", "line_type", "country").parquet(str(folder))
+    with_dictionaries_for(table.write, "file", "line_type", "country").parquet(str(folder))
 
 
 def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
@@ -165,9 +166,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
             folder = run.attempt / "cleaned"
-            sizes_of_new = write_cleaned(run, ingested_stage, part, folder)
+            size = write_cleaned(run, ingested_stage, part, folder)
             batch = run.lake.commit_batch(folder, stage)
-            sizes[batch] = sizes_of_new
+            sizes[batch] = size
             written = {"files": {file: {"batch": batch} for file in new}, "sizes": sizes}
             lines = run.read_batches(stage, written, LINES)
             write_orders(orders(lines.where("outcome = 'kept'")), run.attempt / "orders")

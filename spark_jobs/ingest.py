@@ -52,7 +52,16 @@ from include.landing import (
     still_written,
     unreadable,
 )
-from include.schemas import CANCELLATION, LANDED_COLUMNS, LINES, MISSING_CUSTOMER, OTHER, PRICE, PURCHASE
+from include.schemas import (
+    CANCELLATION,
+    LANDED_COLUMNS,
+    LINES,
+    MISSING_CUSTOMER,
+    OTHER,
+    PRICE,
+    PURCHASE,
+    PURCHASE_INVOICE,
+)
 
 WIDE = DecimalType(38, 20)  # wide enough to see what DECIMAL(18,4) would round away
 # Texts that WIDE holds exactly; longer ones, and exponents that would take for ever, are no prices.
@@ -266,7 +275,7 @@ def kind() -> Column:
     """What a typed line is: a customer's purchase or cancellation that can count, one of nobody, or
     none of them. Lines of each kind are written apart, so that `clean` need not write them again."""
     invoice = F.coalesce("invoice_no", F.lit(""))
-    sold = invoice.rlike("^[0-9]+$") & (F.col("quantity") > 0) & (F.col("unit_price") > 0)
+    sold = invoice.rlike(PURCHASE_INVOICE) & (F.col("quantity") > 0) & (F.col("unit_price") > 0)
     return (
         F.when(F.col("customer_id").isNull(), MISSING_CUSTOMER)
         .when(sold, PURCHASE)

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from include.config import Cancellations
 from include.errors import Refused
-from include.job import job, quick, small_table
+from include.job import job, small_table, text_array, with_dictionaries_for
 from include.lake import read_view
 from include.schemas import COMPARED, ORDERS, PENCE, RFM
 
@@ -109,7 +109,7 @@ def reported(key: str, day: date, cancellations: Cancellations, names: Sequence[
     last_purchase = F.date_from_unix_date((-F.shiftright(last, 32)).cast("int"))
     monetary = pence(gross + cancelled if cancellations == "net" else gross)
     return {
-        "country": F.get(F.array(*map(F.lit, names)).cast("array<string>"), F.pmod(last, F.lit(PLACES)) - 1),
+        "country": F.get(text_array(names), F.pmod(last, F.lit(PLACES)) - 1),
         "first_purchase_date": F.col(f"{key}first"),
         "last_purchase_date": last_purchase,
         "recency_days": F.date_diff(F.lit(day), last_purchase),
@@ -154,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         customers = customer_rfm(orders, days, settings.lookback_days, settings.cancellations, names)
         folder = str(run.attempt / "version" / "customers")
         customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
-        quick(customers.write, "country").parquet(folder)
+        with_dictionaries_for(customers.write, "country").parquet(folder)
 
         written = run.spark.read.schema(RFM).parquet(folder)
         frequencies = [F.count(f"{key}frequency").alias(key) for key in days]

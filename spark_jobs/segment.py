@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from include.config import SegmentMap
 from include.exports import csv_line, write_small_csv
-from include.job import job, quick, small_table
+from include.job import job, small_table, text_array, with_dictionaries_for
 from include.lake import read_record
 from include.schemas import COMPARED, CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
@@ -115,20 +115,20 @@ def cut_points(customers: DataFrame, counts: Mapping[str, int]) -> dict[str, dic
 
 
 def scores(key: str, cuts: Mapping[str, Sequence[Decimal]]) -> dict[str, Column]:
-    """r_score, f_score and m_score as of a date, from its metrics; null for a customer who does not
-    count as of it."""
+    """r_score, f_score and m_score as of a date, from its metrics, with its key before their names; null
+    for a customer who does not count as of it. Without a customer there are no cuts."""
 
     def cuts_below(metric: str) -> Column:
         value = F.col(key + METRICS[metric])
         # Days and orders are compared as the whole numbers they are, which is quicker.
-        limits = [cut if metric == "M" else int(cut) for cut in cuts[metric]]
+        limits = [cut if metric == "M" else int(cut) for cut in cuts.get(metric, [])]
         below = sum((F.when(value > F.lit(limit), 1).otherwise(0) for limit in limits), F.lit(0))
         return F.when(value.isNotNull(), below)
 
     return {
-        "r_score": F.lit(K) - cuts_below("R"),
-        "f_score": F.lit(1) + cuts_below("F"),
-        "m_score": F.lit(1) + cuts_below("M"),
+        f"{key}r_score": F.lit(K) - cuts_below("R"),
+        f"{key}f_score": F.lit(1) + cuts_below("F"),
+        f"{key}m_score": F.lit(1) + cuts_below("M"),
     }
 
 
@@ -137,23 +137,19 @@ def segmented(
 ) -> DataFrame:
     """The customers of both dates with r_score, f_score, m_score, rfm_score (such as 555), segment and
     previous_segment; null as of a date on which the customer does not count. `cuts` as from cut_points."""
-    # One literal, in the order of the codes: a column for each takes longer to put together than to use,
-    # and a map is searched from its beginning.
-    in_order = [name for _, name in sorted(segments.by_code.items())]
-    names = F.from_json(F.lit(json.dumps(in_order)), "array<string>")
-    nothing = {metric: list[Decimal]() for metric in METRICS}
-    now, then = (list(scores(key, cuts.get(key, nothing)).items()) for key in ("", COMPARED))
-    before = customers.withColumns({f"previous_{name}": score for name, score in then}).withColumns(dict(now))
+    in_order = text_array([name for _, name in sorted(segments.by_code.items())])
 
-    def segment(prefix: str) -> Column:
-        r, f, m = (F.col(prefix + name) for name in ("r_score", "f_score", "m_score"))
-        return F.get(names, ((r - 1) * K + f - 1) * K + m - 1)
+    def segment(key: str) -> Column:
+        # By the code's place, since a map would be searched from its beginning.
+        r, f, m = (F.col(key + name) for name in ("r_score", "f_score", "m_score"))
+        return F.get(in_order, ((r - 1) * K + f - 1) * K + m - 1)
 
-    return before.withColumns(
+    of_both = scores("", cuts.get("", {})) | scores(COMPARED, cuts.get(COMPARED, {}))
+    return customers.withColumns(of_both).withColumns(
         {
             "rfm_score": F.concat("r_score", "f_score", "m_score"),
             "segment": segment(""),
-            "previous_segment": segment("previous_"),
+            "previous_segment": segment(COMPARED),
         }
     )
 
@@ -251,8 +247,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = run.attempt / "version"
         in_order = customers.where(F.col("frequency").isNotNull()).orderBy("customer_id")
         current = segmented(in_order, cuts, segments).select(*CUSTOMER_SEGMENTS)
-        texts = ("country", "rfm_score", "segment", "previous_segment")
-        quick(current.select("*", csv_line(current)).write, *texts).parquet(str(folder / "customers"))
+        writer = current.select("*", csv_line(current)).write
+        writer = with_dictionaries_for(writer, "country", "rfm_score", "segment", "previous_segment")
+        writer.parquet(str(folder / "customers"))
 
         pairs = totals(both)
         tables = {
