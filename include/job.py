@@ -141,12 +141,12 @@ def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -
         raise Refused(f"{task}: {rows_in} rows in, but {rows_out} out and rejects {rejects}: not equal")
 
 
-def counts_by_file(lines: DataFrame) -> dict[str, dict[str, int]]:
-    """Lines per file and reason, where the reason of kept lines is `kept`."""
+def by_file(counted: DataFrame) -> dict[str, dict[str, int]]:
+    """Lines per file and reason, of a table with the columns file, reason and lines."""
     counts: dict[str, dict[str, int]] = {}
-    reason = F.when(F.col("outcome") == "kept", "kept").otherwise(reject_reason()).alias("reason")
-    for row in lines.groupBy("file", reason).count().collect():  # a few rows per landed file
-        counts.setdefault(row["file"], {})[row["reason"]] = row["count"]
+    sums = counted.groupBy("file", "reason").agg(F.sum("lines").alias("lines"))
+    for row in sums.collect():  # a few rows per landed file
+        counts.setdefault(row["file"], {})[row["reason"]] = row["lines"]
     return counts
 
 

@@ -21,6 +21,7 @@ of runs leaves a batch of them each; then they are written together.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,16 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from include.config import Segmentation
-from include.job import Run, counts_by_file, job, line_amount, log, with_dictionaries_for, write_lines
+from include.job import (
+    Run,
+    by_file,
+    job,
+    line_amount,
+    log,
+    reject_reason,
+    with_dictionaries_for,
+    write_lines,
+)
 from include.lake import NOTHING, Lake, View, batches, link_files, read_view
 from include.schemas import (
     AMOUNT,
@@ -87,32 +97,54 @@ def orders(kept: DataFrame) -> DataFrame:
     )
 
 
-def write_cleaned(run: Run, stage: Path, ingested: View, folder: Path) -> int:
-    """Write the lines of a view with their outcomes; returns of how many files there are lines.
+def write_cleaned(run: Run, stage: Path, ingested: View, folder: Path) -> None:
+    """Write the lines of a view with their outcomes.
 
     Kept lines are what ingest has written, and to write them once more would be half of the work: where
-    no rule looks into the lines of a kind, its files are linked.
+    no rule looks into the lines of a kind, and all files of a batch count, its files are linked.
     """
     settings = run.config.settings
-    lines = run.read_batches(stage, ingested, LINES, "kept")
-    if settings.excluded_codes or settings.duplicates == "drop":
-        cleaned = cleaned_lines(lines, settings.excluded_codes)
-        if settings.duplicates == "drop":
-            cleaned = without_repeats(cleaned)
-        # A kept line's text is in `ingested`, and half of all there would be to write.
-        write_lines(cleaned.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw"))), folder)
-        return len(ingested["files"])
-    write_lines(cleaned_lines(lines.where(~F.col("kind").isin(*LINKED))), folder)
-    for batch in batches(ingested):
+    looks_at_lines = settings.excluded_codes or settings.duplicates == "drop"
+    linked = set() if looks_at_lines else whole_batches(ingested)
+    parts = []
+    if linked:
+        lines = run.read_batches(stage, files_of(ingested, linked), LINES, "kept")
+        parts.append(lines.where(~F.col("kind").isin(*LINKED)))
+    if others := batches(ingested) - linked:
+        parts.append(run.read_batches(stage, files_of(ingested, others), LINES, "kept"))
+    cleaned = cleaned_lines(reduce(DataFrame.unionByName, parts), settings.excluded_codes)
+    if settings.duplicates == "drop":
+        cleaned = without_repeats(cleaned)
+    # A kept line's text is in `ingested`, and half of all there would be to write.
+    write_lines(cleaned.withColumn("raw", F.when(F.col("outcome") == "rejected", F.col("raw"))), folder)
+    for batch in linked:
         for kind, becomes in LINKED.items():
             of_kind = stage / batch / "outcome=kept" / f"kind={kind}"
             if of_kind.exists():
                 link_files(of_kind, folder / f"outcome={becomes}" / f"kind={kind}")
-    return sum(ingested["sizes"][batch.removeprefix("batch=")] for batch in batches(ingested))
+
+
+def whole_batches(view: View) -> set[str]:
+    """The batches of which every file is in the view; in others there are lines that do not count."""
+    live = Counter(entry["batch"] for entry in view["files"].values())
+    return {f"batch={batch}" for batch, files in live.items() if files == view["sizes"][batch]}
+
+
+def files_of(view: View, some: Collection[str]) -> View:
+    """The view of the files in some of its batches only."""
+    files = {name: entry for name, entry in view["files"].items() if f"batch={entry['batch']}" in some}
+    return view | {"files": files}
 
 
 def write_orders(table: DataFrame, folder: Path) -> None:
     with_dictionaries_for(table.write, "file", "line_type", "country").parquet(str(folder))
+
+
+def counts_by_file(orders: DataFrame, rejected: DataFrame) -> dict[str, dict[str, int]]:
+    """Lines per file: those `kept`, as the orders add up to, and the rejected ones by reason."""
+    kept = orders.select("file", F.lit("kept").alias("reason"), "lines")
+    rejects = rejected.select("file", reject_reason(), F.lit(1).cast("long").alias("lines"))
+    return by_file(kept.unionByName(rejects))
 
 
 def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
@@ -166,13 +198,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
             folder = run.attempt / "cleaned"
-            size = write_cleaned(run, ingested_stage, part, folder)
+            write_cleaned(run, ingested_stage, part, folder)
             batch = run.lake.commit_batch(folder, stage)
-            sizes[batch] = size
+            sizes[batch] = len(new)
             written = {"files": {file: {"batch": batch} for file in new}, "sizes": sizes}
             lines = run.read_batches(stage, written, LINES)
             write_orders(orders(lines.where("outcome = 'kept'")), run.attempt / "orders")
-            counts = counts_by_file(lines)
+            written_orders = run.spark.read.schema(ORDERS).parquet(str(run.attempt / "orders"))
+            counts = counts_by_file(written_orders, lines.where("outcome = 'rejected'"))
             order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)
             order_sizes[order_batch] = len(new)
             for file in new:

@@ -20,7 +20,8 @@ that cannot be typed is rejected with its text and the first reason that applies
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import reduce
 from itertools import islice
@@ -29,13 +30,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
 from include.config import Landing, Segmentation
 from include.errors import Refused
-from include.job import Run, counts_by_file, job, log, small_table, write_lines
+from include.job import Run, by_file, job, log, small_table, write_lines
 from include.lake import NOTHING, View, read_view
 from include.landing import (
     LATIN,
@@ -75,102 +76,111 @@ EXCEL = r"^\d{1,7}(\.\d{1,15})?$"
 EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
 NO_BREAK_SPACE = "\u00a0"
 RECORDS_AT_ONCE = 50_000
+SMALLEST_BLOCK, LARGEST_BLOCK = 32 << 20, 128 << 20  # bytes of a file that one task reads
 MISSING_ID = r"(?i)^(null|nan|none|na|n/a|#n/a|<na>)?\z"  # F.upper would load tables for all scripts: 1 s
 READING = "separator string, delimiter string, pattern string, width int, places array<int>"
+READINGS = [column.split()[0] for column in READING.split(", ")]
 
 
 # -- from files to lines ------------------------------------------------------------------------
 
 
+def block_size(files: Sequence[tuple[LandedFile, Format]], cores: int) -> int:
+    """Into blocks of how many bytes files are parted, so that all cores have some."""
+    size = sum(file.size for file, _ in files)
+    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, size // (4 * cores)))
+
+
+@contextmanager
+def a_partition_for_each(block: int, spark: SparkSession) -> Iterator[None]:
+    """What is read meanwhile has no two files, nor two blocks of a large one, in a partition."""
+    meanwhile = {"maxPartitionBytes": block, "openCostInBytes": block, "maxPartitionNum": (1 << 31) - 1}
+    before = {name: spark.conf.get(f"spark.sql.files.{name}", None) for name in meanwhile}
+    for name, value in meanwhile.items():
+        spark.conf.set(f"spark.sql.files.{name}", value)
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                spark.conf.unset(f"spark.sql.files.{name}")
+            else:
+                spark.conf.set(f"spark.sql.files.{name}", old)
+
+
 def text_lines(spark: SparkSession, folder: Path) -> DataFrame:
-    """Every line of the text files in a folder: name (of the file), block and place (where in the
-    file, in Spark's terms), bytes (as they are in the file) and raw, the text. A line that is not
-    UTF-8 is read as Windows-1252."""
+    """Every line of the text files in a folder: name (of the file), block (where in the file it begins),
+    place (of the line in the block, from 0) and raw, the text. To be read with a_partition_for_each block.
+    A line that is not UTF-8 is read as Windows-1252."""
     text = F.col("value")
     latin = F.decode(text.cast("binary"), "ISO-8859-1")
     return spark.read.text(str(folder)).select(
         F.col("_metadata.file_name").alias("name"),
         F.col("_metadata.file_block_start").alias("block"),
-        F.monotonically_increasing_id().alias("place"),
+        # Spark numbers the rows of a partition in these bits, and the partitions in those above.
+        F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)).alias("place"),
         F.when(F.is_valid_utf8(text), text).otherwise(F.translate(latin, LATIN, WINDOWS)).alias("raw"),
-        text.alias("bytes"),
     )
 
 
-def starts_of_blocks(lines: DataFrame) -> tuple[list[tuple[str, int, int]], Counter[str], set[str]]:
-    """What to add to a line's place to get its number: (name, block, start); how many lines of each
-    name are not blank; and the names with a line whose quotes do not close.
-
-    Spark reads large files in blocks and does not number lines. A line's number is its place in
-    the block plus the lines of the blocks before.
-    """
-    quotes = F.octet_length("bytes") - F.octet_length(F.replace("bytes", F.lit('"'), F.lit("")))
-    odd = F.contains("bytes", F.lit('"')) & (quotes % 2 == 1)
-    blocks = lines.groupBy("name", "block").agg(
-        F.min("place").alias("first"),
-        F.count("*").alias("all"),
-        F.count_if(F.trim("bytes") != "").alias("filled"),
-        F.count_if(odd).alias("odd"),
-    )
-    starts, above, filled, open_quotes = [], Counter[str](), Counter[str](), set[str]()
-    for block in sorted(blocks.collect(), key=lambda row: (row["name"], row["block"])):  # per 128 MB
-        name = block["name"]
-        starts.append((name, block["block"], above[name] - block["first"] + 1))
-        above[name] += block["all"]
-        filled[name] += block["filled"]
-        if block["odd"]:
-            open_quotes.add(name)
-    return starts, filled, open_quotes
+def starts_of_blocks(lines: DataFrame) -> dict[tuple[str, int], int]:
+    """The number of the first line of each (name, block): one more than the lines of the blocks before."""
+    counts = lines.groupBy("name", "block").count().collect()  # a row for each 128 MB
+    starts, above = {}, Counter[str]()
+    for name, block, count in sorted(counts):
+        starts[name, block] = above[name] + 1
+        above[name] += count
+    return starts
 
 
 def landed_lines(
-    spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], attempt: Path
-) -> tuple[DataFrame, dict[str, int]]:
-    """Every record of the files but for headers and blank lines: file, line (from 1), raw, damaged;
-    and how to read it (READING). Several lines are one record where a line break is in quotes. Also
-    how many records each file has, counted apart from the table."""
-    folder = attempt / "landed"
-    folder.mkdir()
-    names, by_record = {}, []
-    for number, (file, form) in enumerate(files):
-        if form.encoding or (form.compressed and is_damaged(file.path)):
-            by_record.append((file, form))
-            continue
-        # Numbered links, so that no character of a name means anything to Spark.
-        link = folder / f"{number:06}.csv{'.gz' if form.compressed else ''}"
-        link.symlink_to(file.path.resolve())
-        names[link.name] = (file, form)
+    spark: SparkSession,
+    files: Sequence[tuple[LandedFile, Format]],
+    folder: Path,
+    block: int,
+    seen: Observation,
+) -> DataFrame:
+    """Every line of the files but for headers and blank lines: file, line (from 1), raw, damaged (false);
+    and how to read it (READING). To be read with a_partition_for_each block. `seen` counts the `lines`, with
+    the headers, as they are read.
 
-    parts, rows = [], dict[str, int]()
-    if names:
-        lines = text_lines(spark, folder)
-        starts, filled, open_quotes = starts_of_blocks(lines)
-        by_record += [names.pop(name) for name in sorted(open_quotes)]
-        rows |= {file.name: filled[name] - form.header_rows for name, (file, form) in names.items()}
-        # All that is to be known of a line comes with one look-up, of which there is one for each line.
-        blocks = [
-            (name, block, names[name][0].name, start, names[name][1].header_lines, *reading(names[name][1]))
-            for name, block, start in starts
-            if name in names
-        ]
-        columns = f"name string, block long, file string, start long, header_lines long, {READING}"
-        parts.append(
-            lines.join(F.broadcast(small_table(spark, blocks, columns)), ["name", "block"])
-            .withColumn("line", F.col("place") + F.col("start"))
-            .where((F.col("line") > F.col("header_lines")) & (F.trim("raw") != ""))
-            .withColumn("damaged", F.lit(False))
-        )
-    if by_record:
-        rows |= written_records(by_record, attempt / "records.parquet")
-        parts.append(
-            spark.read.parquet(str(attempt / "records.parquet")).join(
-                F.broadcast(readings(spark, by_record)), "file"
-            )
-        )
-    names_of = [column.split()[0] for column in READING.split(", ")]
-    return reduce(
-        DataFrame.unionByName, [part.select("file", "line", "raw", "damaged", *names_of) for part in parts]
-    ), rows
+    Spark does not number lines. Of a file that is one block the place in it is the number; those of a larger
+    one are counted first.
+    """
+    whole, parted = dict[str, tuple[LandedFile, Format]](), dict[str, tuple[LandedFile, Format]]()
+    for number, (file, form) in enumerate(files):
+        is_whole = file.size <= block or form.compressed
+        # Numbered links, so that no character of a name means anything to Spark.
+        name = f"{number:06}.csv{'.gz' if form.compressed else ''}"
+        link = folder / ("whole" if is_whole else "parted") / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.path.resolve())
+        (whole if is_whole else parted)[name] = (file, form)
+
+    parts, starts = [], dict.fromkeys(((name, 0) for name in whole), 1)
+    if parted:
+        parts.append(text_lines(spark, folder / "parted"))
+        starts |= starts_of_blocks(parts[0])
+    if whole:
+        size = sum(file.size for file, _ in whole.values())
+        tasks = max(4 * spark.sparkContext.defaultParallelism, size // block + 1)
+        parts.append(text_lines(spark, folder / "whole").coalesce(tasks))
+    lines = reduce(DataFrame.unionByName, parts).where(F.trim("raw") != "")
+
+    # All that is to be known of a line comes with one look-up, of which there is one for each line.
+    blocks = [
+        (name, block, file.name, start, form.header_lines, *reading(form))
+        for (name, block), start in starts.items()
+        for file, form in [(whole | parted)[name]]
+    ]
+    columns = f"name string, block long, file string, start long, header_lines long, {READING}"
+    return (
+        lines.observe(seen, F.count("*").alias("lines"))
+        .join(F.broadcast(small_table(spark, blocks, columns)), ["name", "block"])
+        .withColumn("line", F.col("place") + F.col("start"))
+        .where(F.col("line") > F.col("header_lines"))
+        .select("file", "line", "raw", F.lit(False).alias("damaged"), *READINGS)
+    )
 
 
 def readings(spark: SparkSession, files: Sequence[tuple[LandedFile, Format]]) -> DataFrame:
@@ -184,20 +194,16 @@ def reading(form: Format) -> tuple[str, str, str, int, tuple[int, ...]]:
     return f"\\{form.delimiter}", form.delimiter, field_pattern(form.delimiter), form.width, form.places
 
 
-def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> dict[str, int]:
-    """Write the records of files that Spark cannot read line by line: file, line, raw, damaged.
-    Returns how many there are of each file."""
+def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> Path:
+    """Write the records of files that Spark cannot read line by line: file, line, raw, damaged."""
     schema = pa.schema([("file", "string"), ("line", "int64"), ("raw", "string"), ("damaged", "bool")])
-    counts = {}
     with pq.ParquetWriter(to, schema) as writer:
         for file, form in files:
             log.info("ingest  %s is read record by record", file.name)
-            counts[file.name] = 0
             found = records(file, form)
             while some := [(file.name, *record) for record in islice(found, RECORDS_AT_ONCE)]:
-                counts[file.name] += len(some)
                 writer.write_table(pa.table([list(column) for column in zip(*some, strict=True)], schema))
-    return counts
+    return to
 
 
 # -- from lines to typed lines ------------------------------------------------------------------
@@ -271,6 +277,12 @@ def customer_id(raw: Column) -> Column:
     return F.when(~missing, F.when(zeros, F.substring_index(trimmed, ".", 1)).otherwise(trimmed))
 
 
+def opens_quotes(text: str) -> Column:
+    """Whether the number of quotes is odd (as landing.opens_quotes)."""
+    without = F.replace(F.col(text), F.lit('"'), F.lit(""))
+    return (F.octet_length(text) - F.octet_length(without)) % 2 == 1
+
+
 def kind() -> Column:
     """What a typed line is: a customer's purchase or cancellation that can count, one of nobody, or
     none of them. Lines of each kind are written apart, so that `clean` need not write them again."""
@@ -335,6 +347,7 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     """
     plain = ~F.contains("raw", F.lit(NO_BREAK_SPACE)) & ~F.contains("raw", F.lit("\0"))
     usual = F.col("fields").isNotNull() & plain & (F.col("width") > 0) & ~F.col("damaged")
+    usual = usual & ~(F.col("has_quote") & opens_quotes("raw"))
     text = (
         with_fields(lines.withColumn("text", F.col("raw")))
         .select(*["file", "line", "raw", "damaged"], usual.alias("usual"), *our_fields())
@@ -369,49 +382,102 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
 
 
 def written_lines(
-    spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], settings: Segmentation, attempt: Path
-) -> tuple[Path, dict[str, int]]:
-    """Write all lines of the files, typed, as kept and rejected ones (schemas.LINES): where, and how
-    many records each file has. Unusual lines are looked at a second time, with all that is understood.
+    spark: SparkSession,
+    lines: DataFrame,
+    files: Sequence[tuple[LandedFile, Format]],
+    settings: Segmentation,
+    to: Path,
+) -> set[str]:
+    """Write lines as from landed_lines, typed, as kept and rejected ones (schemas.LINES). Returns the files
+    with a line whose quotes do not close. Unusual lines, these among them, are looked at a second time,
+    with all that is understood.
     """
-    lines, rows = landed_lines(spark, files, attempt)
-    written, unusual = attempt / "ingested", attempt / "unusual"
-    write_lines(usual_lines(lines, settings.landing), written)
-    if (written / "outcome=unusual").exists():
-        (written / "outcome=unusual").rename(unusual)
-        again = spark.read.schema(LINES).parquet(str(unusual))
-        again = again.join(F.broadcast(readings(spark, files)), "file")
-        typed = typed_lines(
-            again.withColumn("damaged", F.col("reason").isNotNull()), settings.landing, settings.time_zone
-        )
-        write_lines(typed, written, mode="append")
-    return written, rows
+    unusual = to.with_name("unusual")
+    write_lines(usual_lines(lines, settings.landing), to)
+    if not (to / "outcome=unusual").exists():
+        return set()
+    (to / "outcome=unusual").rename(unusual)
+    again = spark.read.schema(LINES).parquet(str(unusual))
+    with_readings = again.join(F.broadcast(readings(spark, files)), "file")
+    typed = typed_lines(
+        with_readings.withColumn("damaged", F.col("reason").isNotNull()),
+        settings.landing,
+        settings.time_zone,
+    )
+    write_lines(typed, to, mode="append")
+    return {row["file"] for row in again.where(opens_quotes("raw")).select("file").distinct().collect()}
+
+
+def written_batches(
+    spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], settings: Segmentation, attempt: Path
+) -> list[tuple[Path, dict[str, dict[str, int]]]]:
+    """Write all lines of the files, typed: where, and how many lines of each file are kept and rejected by
+    reason. Files of which several lines are one record are read again, record by record, and count as
+    written last. Raises OSError when not all that was read has been written."""
+    by_record = [(f, form) for f, form in files if form.encoding or (form.compressed and is_damaged(f.path))]
+    by_line = [pair for pair in files if pair not in by_record]
+    written = []
+    if by_line:
+        folder, seen = attempt / "by line" / "ingested", Observation()
+        block = block_size(by_line, spark.sparkContext.defaultParallelism)
+        with a_partition_for_each(block, spark):
+            lines = landed_lines(spark, by_line, attempt / "landed", block, seen)
+            open_quotes = written_lines(spark, lines, by_line, settings, folder)
+        counts = counts_by_file(spark.read.schema(LINES).parquet(str(folder)))
+        below_headers = seen.get["lines"] - sum(form.header_rows for _, form in by_line)
+        check_all_are_written(below_headers, counts)
+        by_record += [pair for pair in by_line if pair[0].name in open_quotes]
+        written.append((folder, {f.name: counts.get(f.name, {}) for f, _ in by_line}))
+    if by_record:
+        folder = attempt / "by record" / "ingested"
+        records = spark.read.parquet(str(written_records(by_record, attempt / "records.parquet")))
+        lines = records.join(F.broadcast(readings(spark, by_record)), "file")
+        written_lines(spark, lines, by_record, settings, folder)
+        counts = counts_by_file(spark.read.schema(LINES).parquet(str(folder)))
+        check_all_are_written(records.count(), counts)
+        written.append((folder, {f.name: counts.get(f.name, {}) for f, _ in by_record}))
+    return written
+
+
+def counts_by_file(lines: DataFrame) -> dict[str, dict[str, int]]:
+    """Lines per file and reason, where the reason of kept lines is `kept`."""
+    reason = F.when(F.col("outcome") == "kept", "kept").otherwise(F.col("reason")).alias("reason")
+    return by_file(lines.select("file", reason, F.lit(1).cast("long").alias("lines")))
+
+
+def check_all_are_written(read: int, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Raises OSError unless as many lines are in the tables as were read of the files."""
+    written = sum(sum(of_file.values()) for of_file in counts.values())
+    if read != written:
+        raise OSError(f"{read:,} lines were read, and {written:,} written; run it again")
 
 
 # -- one conversion -----------------------------------------------------------------------------
 
 
-def converted(run: Run, files: list[LandedFile]) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Convert files together into one new batch: its id, and rows, kept and rejects of each file."""
+def converted(run: Run, files: list[LandedFile]) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
+    """Convert files together: the new batches with how many files each has; and of each file its batch,
+    rows, kept and rejects."""
     settings = run.config.settings
     forms = [(file, file_format(file, settings.landing.columns)) for file in files]
     for file, form in forms:
         if not form.width and file.size:
             log.warning("ingest  %s: no line has our columns; all its lines are rejected", file.name)
-    written, rows = written_lines(run.spark, forms, settings, run.attempt)
-    outcomes = counts_by_file(run.spark.read.schema(LINES).parquet(str(written)))
+    written = written_batches(run.spark, forms, settings, run.attempt)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise OSError(f"{file.name} was changed while it was read; try again when it is complete")
-    batch = run.lake.commit_batch(written, run.lake.ingested(settings.ingest_rules))
-    return batch, {
-        file.name: {
-            "rows": rows[file.name],
-            "kept": outcomes.get(file.name, {}).pop("kept", 0),
-            "rejects": outcomes.get(file.name, {}),
-        }
-        for file in files
-    }
+    last = {name: folder for folder, counts in written for name in counts}
+    sizes, results = {}, {}
+    for folder, counts in written:
+        of_batch = [name for name in counts if last[name] == folder]
+        if of_batch:
+            batch = run.lake.commit_batch(folder, run.lake.ingested(settings.ingest_rules))
+            sizes[batch] = len(counts)
+            for name in of_batch:
+                rows, kept = sum(counts[name].values()), counts[name].pop("kept", 0)
+                results[name] = {"batch": batch, "rows": rows, "kept": kept, "rejects": counts[name]}
+    return sizes, results
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -441,10 +507,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sizes = dict(current["sizes"])
         if new:
             log.info("ingest  converting %d of %d landed files", len(new), len(landed))
-            batch, results = converted(run, new)
-            sizes[batch] = len(new)
+            new_sizes, results = converted(run, new)
+            sizes |= new_sizes
             for file in new:
-                entries[file.name] |= results[file.name] | {"batch": batch}
+                entries[file.name] |= results[file.name]
 
         rejects: Counter[str] = Counter()
         for entry in entries.values():

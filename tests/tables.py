@@ -1,15 +1,17 @@
 """Landed files for the tests, and their lines as the functions of ingest read them."""
 
 import os
+from functools import reduce
 from pathlib import Path
 from uuid import uuid4
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from include.config import RunConfig
-from include.landing import file_format, landed_files
+from include.landing import Format, LandedFile, file_format, landed_files
 from include.schemas import LINES
-from spark_jobs.ingest import written_lines
+from spark_jobs.ingest import written_batches
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 LONG_AGO = 1_000_000_000  # when files were landed, so that no job waits for them to settle
@@ -45,10 +47,24 @@ def land(folder: Path, name: str, data: bytes) -> Path:
 
 def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[DataFrame, dict[str, int]]:
     """All lines below the landing folder, typed; and how many there are of each file."""
-    attempt = landing / f".attempt-{uuid4().hex}"
-    attempt.mkdir()
     rules = config.settings.landing
     files, _ = landed_files(landing)
-    forms = [(file, file_format(file, rules.columns)) for file in files]
-    written, rows = written_lines(spark, forms, config.settings, attempt)
-    return spark.read.schema(LINES).parquet(str(written)), rows
+    return typed_files(spark, config, [(file, file_format(file, rules.columns)) for file in files], landing)
+
+
+def typed_files(
+    spark: SparkSession, config: RunConfig, files: list[tuple[LandedFile, Format]], folder: Path
+) -> tuple[DataFrame, dict[str, int]]:
+    """The same of these files: of each what was written last."""
+    attempt = folder / f".attempt-{uuid4().hex}"
+    attempt.mkdir()
+    batches = written_batches(spark, files, config.settings, attempt)
+    last = {name: written for written, counts in batches for name in counts}
+    tables = [
+        spark.read.schema(LINES)
+        .parquet(str(written))
+        .where(F.col("file").isin([name for name in counts if last[name] == written]))
+        for written, counts in batches
+    ]
+    rows = {name: sum(of_file.values()) for _, counts in batches for name, of_file in counts.items()}
+    return reduce(DataFrame.unionByName, tables), rows

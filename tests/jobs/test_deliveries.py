@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.conftest import RunJob
 from tests.laws.fuzz import landing_file, valid_row
 from tests.tables import LONG_AGO, csv_bytes, land
 
@@ -122,6 +123,20 @@ def test_the_lake_is_always_the_one_made_from_scratch(snapshot: Snapshot, tmp_pa
         for name, file in found["input_files"].items():
             assert file["rows"] == file["kept"] + sum(file["rejects"].values()), name
             assert file["kept"] == file["clean"]["kept"] + sum(file["clean"]["rejects"].values()), name
+
+
+def test_a_file_replaced_between_ingest_and_clean_counts_as_it_is_now(
+    run: RunJob, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """Its first lines lie in one batch with those of a file that is clean's to read."""
+    shop = Shop(tmp_path / "lake" / "landing", Random(4))
+    for name in ("stays.csv", "replaced.csv"):
+        shop.write(name, shop.lines())
+    assert run("ingest", tmp_path / "lake").code == 0
+    shop.write("replaced.csv", shop.lines())
+    shutil.copytree(shop.landing, tmp_path / "scratch" / "landing")
+    found, wanted = (published(snapshot(tmp_path / lake, params=PARAMS)) for lake in ("lake", "scratch"))
+    assert found == wanted
 
 
 def test_what_is_lost_from_the_lake_is_made_again(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -15,11 +15,10 @@ from pyspark.sql import functions as F
 from include.config import PROJECT, RunConfig
 from include.errors import Refused
 from include.landing import file_format, landed_files
-from include.schemas import LANDED_COLUMNS, LINES
+from include.schemas import LANDED_COLUMNS
 from spark_jobs.clean import cleaned_lines, orders
-from spark_jobs.ingest import written_lines
 from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines
-from tests.tables import land
+from tests.tables import land, typed_files
 
 FILES = int(os.environ.get("RFM_FUZZ_FILES", "2000"))
 SEED = int(os.environ.get("RFM_FUZZ_SEED", "20101201"))
@@ -57,9 +56,7 @@ def check(spark: SparkSession, config: RunConfig, folder: Path, given: list[File
         except Refused as refused:  # a header with some of our columns
             assert str(refused).startswith(f"{path.name}: line "), refused
             assert not files[path.name].expected, (path.name, files[path.name].damage)
-    (folder / ".attempt").mkdir()
-    written, rows = written_lines(spark, formats, config.settings, folder / ".attempt")
-    typed = spark.read.schema(LINES).parquet(str(written))
+    typed, rows = typed_files(spark, config, formats, folder)
     cleaned = cleaned_lines(typed.where("outcome = 'kept'")).localCheckpoint()
 
     told = {path.name: f"{path.name} {files[path.name].damage}" for path, _ in formats}

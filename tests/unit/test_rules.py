@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from include.config import Cancellations, RunConfig, SegmentMap
-from include.job import Run, counts_by_file, line_amount, small_table
+from include.job import Run, line_amount, small_table
 from include.lake import Lake, View, batches
 from include.landing import LandedFile, file_format
 from include.schemas import COMPARED, LANDED_COLUMNS, LINES, ORDERS
+from spark_jobs import ingest
 from spark_jobs.clean import (
     MOST_ORDER_BATCHES,
     cleaned_lines,
+    counts_by_file,
     orders,
     orders_together,
     without_repeats,
     write_cleaned,
 )
-from spark_jobs.ingest import landed_lines, typed_lines, usual_lines
+from spark_jobs.ingest import SMALLEST_BLOCK, landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
 from spark_jobs.rfm import customer_rfm, lines_by_country
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
@@ -121,7 +123,8 @@ def test_a_line_in_the_usual_spelling_is_typed_as_with_all_that_is_understood(
     spelled += [{"date": text} for text in TIMES]
     file = LandedFile(land(tmp_path, "a.csv", csv_bytes(*[line(**one) for one in spelled])), "a.csv", 1, 1)
     rules = config.settings.landing
-    lines, _ = landed_lines(spark, [(file, file_format(file, rules.columns))], tmp_path)
+    form = file_format(file, rules.columns)
+    lines = landed_lines(spark, [(file, form)], tmp_path / "landed", SMALLEST_BLOCK, Observation())
     usual = usual_lines(lines, rules).where("outcome = 'kept'")
     assert usual.count() > 15
     assert usual.exceptAll(typed_lines(lines, rules, config.settings.time_zone)).collect() == []
@@ -137,18 +140,30 @@ def test_each_reject_has_its_file_and_line_whatever_stands_around_it(ingested: R
     ]
 
 
-def test_lines_are_numbered_through_the_blocks_of_a_large_file(spark: SparkSession, ingested: Read) -> None:
-    size = spark.conf.get("spark.sql.files.maxPartitionBytes")
-    spark.conf.set("spark.sql.files.maxPartitionBytes", "1000")
-    spark.conf.set("spark.sql.files.openCostInBytes", "0")
-    try:
-        table = ingested([line(quantity=str(n)) for n in range(2, 302)], [line(quantity="2")])
-        assert table.rdd.getNumPartitions() > 10
-        rows = table.select("file", "line", "quantity").collect()
-    finally:
-        spark.conf.set("spark.sql.files.maxPartitionBytes", size or "128MB")
-        spark.conf.unset("spark.sql.files.openCostInBytes")
+def test_lines_are_numbered_through_the_blocks_of_a_large_file(
+    spark: SparkSession, ingested: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "SMALLEST_BLOCK", 1000)
+    table = ingested([line(quantity=str(n)) for n in range(2, 302)], [line(quantity="2")], [line()] * 300)
+    rows = table.where("file < '2'").select("file", "line", "quantity").collect()
     assert len(rows) == 301
+    assert all(row["line"] == row["quantity"] for row in rows)
+    assert sorted(column(table.where("file >= '2'"), "line")) == list(range(2, 302))
+
+
+@pytest.mark.parametrize("files_of_a_partition", [None, "1"])
+def test_each_file_is_numbered_from_its_first_line_however_spark_would_pack_them(
+    spark: SparkSession, ingested: Read, files_of_a_partition: str | None
+) -> None:
+    """spark.sql.files.maxPartitionNum would put several files into one partition."""
+    if files_of_a_partition:
+        spark.conf.set("spark.sql.files.maxPartitionNum", files_of_a_partition)
+    try:
+        table = ingested(*[[line(quantity=str(n)) for n in range(2, 2 + count)] for count in range(1, 40)])
+        rows = table.select("line", "quantity").collect()
+    finally:
+        spark.conf.unset("spark.sql.files.maxPartitionNum")
+    assert len(rows) == sum(range(1, 40))
     assert all(row["line"] == row["quantity"] for row in rows)
 
 
@@ -222,35 +237,49 @@ def test_a_line_is_kept_or_rejected_by_the_first_rule_that_applies(
     assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
 
 
-@pytest.mark.parametrize("given", [{}, {"excluded_stock_codes": ["NONE"]}])
-def test_linked_lines_are_what_the_rules_make_of_them(
-    spark: SparkSession, config: RunConfig, tmp_path: Path, given: dict[str, Any]
+@pytest.mark.parametrize(
+    ("asked", "given", "linked"),
+    [
+        (["a.csv", "b.csv"], {}, True),
+        (["a.csv"], {}, False),
+        (["a.csv", "b.csv"], {"excluded_stock_codes": ["NONE"]}, False),
+    ],
+    ids=["a whole batch", "some files of a batch", "a rule looks at each line"],
+)
+def test_lines_are_cleaned_alike_by_links_and_by_writing_each(
+    spark: SparkSession,
+    config: RunConfig,
+    tmp_path: Path,
+    asked: list[str],
+    given: dict[str, Any],
+    linked: bool,
 ) -> None:
-    """Of a batch some files of which are not asked for: cleaned by links and by writing each line."""
     lake = Lake(tmp_path / "lake")
     settings = config.settings.model_copy(update=given)
     run = Run("clean", D, lake, config.model_copy(update={"settings": settings}), False, "by hand", spark,
               tmp_path, 1)  # fmt: skip
     lines = [line(), line(invoice="C1"), line(customer=""), line(price="0"), line(quantity="x")]
-    for name in ("asked.csv", "other.csv"):
+    for name in ("a.csv", "b.csv"):
         land(tmp_path / "landing", name, csv_bytes(*lines))
     tables.ingested(spark, config, tmp_path / "landing")
-    (attempt,) = (tmp_path / "landing").glob(".attempt-*")
+    (written,) = (tmp_path / "landing").glob(".attempt-*/by line/ingested")
     stage, cleaned = tmp_path / "ingested", tmp_path / "cleaned"
-    batch = lake.commit_batch(attempt / "ingested", stage)
-    view: View = {"files": {"asked.csv": {"batch": batch}}, "sizes": {batch: 2}}
-    size = write_cleaned(run, stage, view, tmp_path / "made")
+    batch = lake.commit_batch(written, stage)
+    view: View = {"files": {name: {"batch": batch} for name in asked}, "sizes": {batch: 2}}
+    write_cleaned(run, stage, view, tmp_path / "made")
     batch = lake.commit_batch(tmp_path / "made", cleaned)
-    found = run.read_batches(
-        cleaned, {"files": {"asked.csv": {"batch": batch}}, "sizes": {batch: size}}, LINES
-    )
-    assert counts_by_file(found) == {"asked.csv": {"kept": 2, "missing_customer": 1, "price_not_positive": 1}}
-    rejected = found.where("outcome = 'rejected'").orderBy("line").collect()
-    assert [(row["line"], row["raw"]) for row in rejected] == [(4, lines[2]), (5, lines[3])]
-    columns = ["line", *LANDED_COLUMNS]
+    files = (cleaned / f"batch={batch}" / "outcome=kept").rglob("*.parquet")
+    assert {file.stat().st_nlink > 1 for file in files} == {linked}
+
+    found = spark.read.schema(LINES).parquet(str(cleaned / f"batch={batch}"))
+    kept, rejected = (found.where(f"outcome = '{outcome}'") for outcome in ("kept", "rejected"))
+    of_a_file = {"kept": 2, "missing_customer": 1, "price_not_positive": 1}
+    assert counts_by_file(orders(kept), rejected) == dict.fromkeys(asked, of_a_file)
+    texts = [(row["line"], row["raw"]) for row in rejected.orderBy("file", "line").collect()]
+    assert texts == [(4, lines[2]), (5, lines[3])] * len(asked)
+    columns = ["file", "line", *LANDED_COLUMNS]
     wanted = cleaned_lines(run.read_batches(stage, view, LINES, "kept")).where("outcome = 'kept'")
-    kept = found.where("outcome = 'kept'").select(columns).collect()
-    assert sorted(kept) == sorted(wanted.select(columns).collect())
+    assert sorted(kept.select(columns).collect()) == sorted(wanted.select(columns).collect())
 
 
 def test_an_amount_is_exact(ingested: Read) -> None:
@@ -270,13 +299,13 @@ def test_of_equal_lines_the_first_stays_where_duplicates_are_dropped(ingested: R
 
 def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> None:
     table = cleaned_lines(ingested([line(), line(price="1.00")], [line()], [line(customer="")]))
-    rows = orders(table.where("outcome = 'kept'")).orderBy("file").collect()
-    assert [(r["file"], r["lines"], r["amount"]) for r in rows] == [
+    added_up = orders(table.where("outcome = 'kept'"))
+    assert [(r["file"], r["lines"], r["amount"]) for r in added_up.orderBy("file").collect()] == [
         ("0.csv", 2, Decimal("21.3000")),
         ("1.csv", 1, Decimal("15.3000")),
     ]
     counts = {"0.csv": {"kept": 2}, "1.csv": {"kept": 1}, "2.csv": {"missing_customer": 1}}
-    assert counts_by_file(table) == counts
+    assert counts_by_file(added_up, table.where("outcome = 'rejected'")) == counts
 
 
 def test_orders_in_many_batches_are_written_together_without_those_of_deleted_files(
