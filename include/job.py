@@ -141,15 +141,6 @@ def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -
         raise Refused(f"{task}: {rows_in} rows in, but {rows_out} out and rejects {rejects}: not equal")
 
 
-def by_file(counted: DataFrame) -> dict[str, dict[str, int]]:
-    """Lines per file and reason, of a table with the columns file, reason and lines."""
-    counts: dict[str, dict[str, int]] = {}
-    sums = counted.groupBy("file", "reason").agg(F.sum("lines").alias("lines"))
-    for row in sums.collect():  # a few rows per landed file
-        counts.setdefault(row["file"], {})[row["reason"]] = row["lines"]
-    return counts
-
-
 def line_amount() -> Column:
     """quantity x unit_price, exact."""
     return (F.col("quantity") * F.col("unit_price")).cast(AMOUNT)
@@ -192,8 +183,8 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
                 attempt=attempt,
                 number=number,
             )
+            # Spark stops as this process ends: PySpark's own stop waits for up to half a second more.
             yield run
-            spark.stop()
             log.info("%s  done in %.1f s", task, time.monotonic() - started)
     except Refused as error:
         print(f"{ERROR_MARK}{task}: {error}", file=sys.stderr, flush=True)
@@ -233,6 +224,8 @@ def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespac
 
 
 def spark_session(task: str, as_of: date) -> SparkSession:
+    # PySpark loads pandas, for 0.3 s, to tell whether what it passes on is an array. No job has any.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     builder = SparkSession.builder.appName(f"rfm {task} {as_of}")
     for key, value in SEMANTICS.items():
         builder = builder.config(key, value)

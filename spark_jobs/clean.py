@@ -31,7 +31,6 @@ from pyspark.sql import functions as F
 from include.config import Segmentation
 from include.job import (
     Run,
-    by_file,
     job,
     line_amount,
     log,
@@ -140,11 +139,23 @@ def write_orders(table: DataFrame, folder: Path) -> None:
     with_dictionaries_for(table.write, "file", "line_type", "country").parquet(str(folder))
 
 
-def counts_by_file(orders: DataFrame, rejected: DataFrame) -> dict[str, dict[str, int]]:
-    """Lines per file: those `kept`, as the orders add up to, and the rejected ones by reason."""
-    kept = orders.select("file", F.lit("kept").alias("reason"), "lines")
-    rejects = rejected.select("file", reject_reason(), F.lit(1).cast("long").alias("lines"))
-    return by_file(kept.unionByName(rejects))
+def counts_by_file(orders: DataFrame, rejected: DataFrame) -> dict[str, dict[str, Any]]:
+    """Of each file the lines `kept`, as the orders add up to; the `rejects` by reason; and the `countries`
+    of its orders by name."""
+    kept = orders.select("file", "country", F.lit(None).cast("string").alias("reason"), "lines")
+    one = F.lit(1).cast("long").alias("lines")
+    rejects = rejected.select("file", F.lit(None).cast("string").alias("country"), reject_reason(), one)
+    counted = kept.unionByName(rejects).groupBy("file", "country", "reason").agg(F.sum("lines"))
+    counts: dict[str, dict[str, Any]] = {}
+    for file, country, reason, lines in sorted(counted.collect(), key=str):  # a few rows per landed file
+        of_file = counts.setdefault(file, {"kept": 0, "rejects": {}, "countries": []})
+        if reason:
+            of_file["rejects"][reason] = lines
+            continue
+        of_file["kept"] += lines
+        if country is not None:
+            of_file["countries"].append(country)
+    return counts
 
 
 def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, Any]]:
@@ -213,8 +224,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 known[file] = {
                     "batch": batch,
                     "ingested_batch": ingested["files"][file]["batch"],
-                    "kept": counts.get(file, {}).pop("kept", 0),
-                    "rejects": counts.get(file, {}),
+                    **counts.get(file, {"kept": 0, "rejects": {}, "countries": []}),
                 }
 
         files = {file: known[file] for file in ingested["files"]}

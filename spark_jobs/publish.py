@@ -15,6 +15,7 @@ Files come first: they do not wait for a database, and what is loaded is what th
 import os
 import shutil
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -130,12 +131,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = run.attempt / "version"
         folder.mkdir()
         parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
-        rows = write_table(source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
+        with ThreadPoolExecutor(1) as beside:  # Spark needs the rejects only, this process the table only
+            table = beside.submit(write_table, source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
+            shown = files_with_rejects(files)
+            rejects = rejected(run, view, shown).orderBy("stage", "file", "line")
+            too_many = len(shown) == 1
+            write_csv(rejects.limit(REJECTS_LIMIT) if too_many else rejects, folder / "rejects.csv")
+            rows = table.result()
         record = run.record(stages["segment"]["rows_out"], rows, {})
-        shown = files_with_rejects(files)
-        rejects = rejected(run, view, shown).orderBy("stage", "file", "line")
-        too_many = len(shown) == 1
-        write_csv(rejects.limit(REJECTS_LIMIT) if too_many else rejects, folder / "rejects.csv")
         for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):
             shutil.copy(source / name, folder / name)
         if run.export_cleaned_data:

@@ -10,11 +10,10 @@ Cancellations never count for recency or frequency. A customer with cancellation
 out; one whose monetary is zero or less stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from include.config import Cancellations
@@ -32,7 +31,7 @@ def customer_rfm(
     days: Mapping[str, date],
     lookback_days: int | None,
     cancellations: Cancellations,
-    countries: Sequence[str],
+    countries: Collection[str],
 ) -> DataFrame:
     """One row per customer with a purchase that counts as of one of the days; columns as in schemas.RFM
     but as_of. Those of a day have its key before their names ({"": as_of, "compared_": earlier}), and
@@ -127,17 +126,15 @@ def pence(exact: Column) -> Column:
     return F.round(exact, 2).cast(PENCE)
 
 
-def lines_by_country(orders: DataFrame, as_of: date, lookback_days: int | None) -> list[dict[str, Any]]:
-    """For each country of the orders, a few for any shop, the landed lines behind them: all, and those
-    outside of the days that count."""
+def line_counts(as_of: date, lookback_days: int | None) -> list[Column]:
+    """Of orders the landed lines behind them: `all`, and those that do not count for one of REASONS."""
     late = F.col("order_date") >= F.lit(as_of)
     early = ~late & (F.col("order_date") < F.lit(as_of - timedelta(days=lookback_days or 0)))
     which = (F.lit(True), late, early if lookback_days else F.lit(False))
-    sums = [
+    return [
         F.coalesce(F.sum(F.when(rows, F.col("lines"))), F.lit(0)).alias(name)
         for name, rows in zip(("all", *REASONS), which, strict=True)
     ]
-    return [row.asDict() for row in orders.groupBy("country").agg(*sums).collect()]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -148,10 +145,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Refused(f"{run.lake.root} has no cleaned lines for these settings; run clean first")
         orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned["orders"], ORDERS)
 
-        by_country = lines_by_country(orders, run.as_of, settings.lookback_days)
-        names = [row["country"] for row in by_country if row["country"] is not None]
+        # Counted as they are read; of no orders Spark would plan nothing that reads them, and tell nothing.
+        seen = Observation()
+        observed = orders.observe(seen, *line_counts(run.as_of, settings.lookback_days))
+        names = {name for file in cleaned["files"].values() for name in file["countries"]}
         days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
-        customers = customer_rfm(orders, days, settings.lookback_days, settings.cancellations, names)
+        customers = customer_rfm(observed, days, settings.lookback_days, settings.cancellations, names)
         folder = str(run.attempt / "version" / "customers")
         customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
         with_dictionaries_for(customers.write, "country").parquet(folder)
@@ -159,8 +158,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         written = run.spark.read.schema(RFM).parquet(folder)
         frequencies = [F.count(f"{key}frequency").alias(key) for key in days]
         (row,) = written.agg(F.coalesce(F.sum("lines"), F.lit(0)).alias("lines"), *frequencies).collect()
-        rows_in = sum(row["all"] for row in by_country)
-        left_out = {name: sum(row[name] for row in by_country) for name in REASONS}
+        any_orders = any(file["kept"] for file in cleaned["files"].values())
+        counts = seen.get if any_orders else dict.fromkeys(("all", *REASONS), 0)
+        rows_in = counts["all"]
+        left_out = {name: counts[name] for name in REASONS}
         left_out["customer_without_purchase"] = rows_in - row["lines"] - sum(left_out.values())
         customers_of = {day.isoformat(): row[key] for key, day in days.items()}
         record = run.record(rows_in, row["lines"], left_out, customers=customers_of)

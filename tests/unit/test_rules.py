@@ -27,7 +27,7 @@ from spark_jobs.clean import (
 )
 from spark_jobs.ingest import SMALLEST_BLOCK, landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
-from spark_jobs.rfm import customer_rfm, lines_by_country
+from spark_jobs.rfm import customer_rfm, line_counts
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
 from tests import tables
 from tests.tables import HEADER, csv_bytes, land, line
@@ -273,7 +273,8 @@ def test_lines_are_cleaned_alike_by_links_and_by_writing_each(
 
     found = spark.read.schema(LINES).parquet(str(cleaned / f"batch={batch}"))
     kept, rejected = (found.where(f"outcome = '{outcome}'") for outcome in ("kept", "rejected"))
-    of_a_file = {"kept": 2, "missing_customer": 1, "price_not_positive": 1}
+    rejects = {"missing_customer": 1, "price_not_positive": 1}
+    of_a_file = {"kept": 2, "rejects": rejects, "countries": ["United Kingdom"]}
     assert counts_by_file(orders(kept), rejected) == dict.fromkeys(asked, of_a_file)
     texts = [(row["line"], row["raw"]) for row in rejected.orderBy("file", "line").collect()]
     assert texts == [(4, lines[2]), (5, lines[3])] * len(asked)
@@ -304,7 +305,11 @@ def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> N
         ("0.csv", 2, Decimal("21.3000")),
         ("1.csv", 1, Decimal("15.3000")),
     ]
-    counts = {"0.csv": {"kept": 2}, "1.csv": {"kept": 1}, "2.csv": {"missing_customer": 1}}
+    counts = {
+        "0.csv": {"kept": 2, "rejects": {}, "countries": ["United Kingdom"]},
+        "1.csv": {"kept": 1, "rejects": {}, "countries": ["United Kingdom"]},
+        "2.csv": {"kept": 0, "rejects": {"missing_customer": 1}, "countries": []},
+    }
     assert counts_by_file(added_up, table.where("outcome = 'rejected'")) == counts
 
 
@@ -357,8 +362,8 @@ def order(spark: SparkSession, *rows: tuple[str, str, str, str, str | None]) -> 
 def rfm_of(
     table: DataFrame, cancellations: Cancellations = "net", lookback: int | None = None, **compared: date
 ) -> DataFrame:
-    countries = [row["country"] for row in lines_by_country(table, D, lookback) if row["country"]]
-    return customer_rfm(table, {"": D} | compared, lookback, cancellations, countries)
+    countries = [row["country"] for row in table.where("country is not null").select("country").collect()]
+    return customer_rfm(table, {"": D} | compared, lookback, cancellations, set(countries))
 
 
 def only(table: DataFrame) -> dict[str, Any]:
@@ -412,8 +417,8 @@ def test_the_as_of_date_is_exclusive_and_the_look_back_includes_its_first_day(sp
     table = order(spark, *[("1", str(n), day, "1", "UK") for n, day in enumerate(days)])
     assert only(rfm_of(table))["frequency"] == 3
     assert only(rfm_of(table, lookback=2))["frequency"] == 2
-    (counts,) = lines_by_country(table, D, 2)
-    assert counts == {"country": "UK", "all": 4, "on_or_after_as_of": 1, "before_lookback": 1}
+    counts = only(table.agg(*line_counts(D, 2)))
+    assert counts == {"all": 4, "on_or_after_as_of": 1, "before_lookback": 1}
 
 
 def test_both_dates_are_computed_apart_and_a_customer_may_count_as_of_one_only(spark: SparkSession) -> None:
