@@ -11,9 +11,10 @@ out; one whose monetary is zero or less stays.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from include.config import Cancellations
@@ -126,15 +127,17 @@ def pence(exact: Column) -> Column:
     return F.round(exact, 2).cast(PENCE)
 
 
-def line_counts(as_of: date, lookback_days: int | None) -> list[Column]:
-    """Of orders the landed lines behind them: `all`, and those that do not count for one of REASONS."""
+def line_counts(orders: DataFrame, as_of: date, lookback_days: int | None) -> dict[str, int]:
+    """The landed lines behind the orders: `all`, and those that do not count for one of REASONS."""
     late = F.col("order_date") >= F.lit(as_of)
     early = ~late & (F.col("order_date") < F.lit(as_of - timedelta(days=lookback_days or 0)))
     which = (F.lit(True), late, early if lookback_days else F.lit(False))
-    return [
+    sums = [
         F.coalesce(F.sum(F.when(rows, F.col("lines"))), F.lit(0)).alias(name)
         for name, rows in zip(("all", *REASONS), which, strict=True)
     ]
+    (row,) = orders.agg(*sums).collect()
+    return dict(row.asDict())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -145,23 +148,21 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Refused(f"{run.lake.root} has no cleaned lines for these settings; run clean first")
         orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned["orders"], ORDERS)
 
-        # Counted as they are read; of no orders Spark would plan nothing that reads them, and tell nothing.
-        seen = Observation()
-        observed = orders.observe(seen, *line_counts(run.as_of, settings.lookback_days))
-        names = {name for file in cleaned["files"].values() for name in file["countries"]}
-        days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
-        customers = customer_rfm(observed, days, settings.lookback_days, settings.cancellations, names)
         folder = str(run.attempt / "version" / "customers")
-        customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
-        with_dictionaries_for(customers.write, "country").parquet(folder)
+        days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
+        with ThreadPoolExecutor(1) as beside:  # while the long query is put together and planned
+            counts = beside.submit(line_counts, orders, run.as_of, settings.lookback_days)
+            names = {name for file in cleaned["files"].values() for name in file["countries"]}
+            customers = customer_rfm(orders, days, settings.lookback_days, settings.cancellations, names)
+            customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
+            with_dictionaries_for(customers.write, "country").parquet(folder)
+            lines = counts.result()
 
         written = run.spark.read.schema(RFM).parquet(folder)
         frequencies = [F.count(f"{key}frequency").alias(key) for key in days]
         (row,) = written.agg(F.coalesce(F.sum("lines"), F.lit(0)).alias("lines"), *frequencies).collect()
-        any_orders = any(file["kept"] for file in cleaned["files"].values())
-        counts = seen.get if any_orders else dict.fromkeys(("all", *REASONS), 0)
-        rows_in = counts["all"]
-        left_out = {name: counts[name] for name in REASONS}
+        rows_in = lines["all"]
+        left_out = {name: lines[name] for name in REASONS}
         left_out["customer_without_purchase"] = rows_in - row["lines"] - sum(left_out.values())
         customers_of = {day.isoformat(): row[key] for key, day in days.items()}
         record = run.record(rows_in, row["lines"], left_out, customers=customers_of)
