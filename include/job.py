@@ -1,6 +1,7 @@
 """What the five jobs have in common: arguments, Spark session, record of the run, clear errors."""
 
 import argparse
+import importlib
 import json
 import logging
 import os
@@ -223,9 +224,17 @@ def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespac
     return args
 
 
+def spare_pandas() -> None:
+    """Load the module by which PySpark tells whether an argument is an array, without the pandas that this
+    module asks for: 0.3 s of every job, and no job has arrays. Others may load pandas afterwards."""
+    if "pandas" not in sys.modules:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+        importlib.import_module("pyspark.testing.utils")
+        del sys.modules["pandas"]
+
+
 def spark_session(task: str, as_of: date) -> SparkSession:
-    # PySpark loads pandas, for 0.3 s, to tell whether what it passes on is an array. No job has any.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    spare_pandas()
     builder = SparkSession.builder.appName(f"rfm {task} {as_of}")
     for key, value in SEMANTICS.items():
         builder = builder.config(key, value)
