@@ -1,0 +1,27 @@
+"""What the jobs have in common, where it is no matter of a table."""
+
+import subprocess
+import sys
+
+from include.config import PROJECT
+
+WITHOUT_PANDAS = """
+import sys
+from include.job import spare_pandas
+from pyspark.sql.types import NumpyArrayConverter
+
+spare_pandas()
+assert not NumpyArrayConverter().can_convert("no array")
+assert "pandas" not in sys.modules, "loaded by PySpark, for the time of a query in each job"
+
+import pyarrow
+
+assert pyarrow.array([1]).to_pylist() == [1]
+"""
+
+
+def test_pyspark_does_not_load_pandas_for_a_job_and_others_may() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PANDAS], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
