@@ -35,6 +35,7 @@ from include.task_process import end_without_task
 log = logging.getLogger("rfm")
 
 EXIT_REFUSED = 2
+TASKS_PER_CORE = 4  # of what is read, so that no core waits long for the last task of another
 ERROR_MARK = "rfm error: "  # the operator looks for the last line that starts so
 
 # What decides results, whatever cluster the job runs on; size and place come from the connection.
@@ -243,6 +244,6 @@ def spark_session(task: str, as_of: date) -> SparkSession:
     cores = spark.sparkContext.defaultParallelism
     spark.conf.set("spark.sql.shuffle.partitions", 8 * cores)
     # Parquet is small for what is in it: by Spark's own measure of bytes a few tasks would have it all.
-    spark.conf.set("spark.sql.files.minPartitionNum", 4 * cores)
+    spark.conf.set("spark.sql.files.minPartitionNum", TASKS_PER_CORE * cores)
     spark.sparkContext.setLogLevel("WARN")
     return spark

@@ -12,7 +12,8 @@ rejected, with the first reason that applies in this order:
     duplicate_line          an exact repeat of a kept line, where `duplicates` is drop
 
 What kind a line is `ingest` has told, and lies in a folder by it: lines of which a whole kind is kept or
-rejected are linked rather than written again, unless a configured rule looks at each of them.
+rejected are linked rather than written again, unless a configured rule looks at each of them, or their
+batch has lines that do not count: of a file replaced since, or read again record by record.
 
 Orders are the kept lines added up per landed file, customer, invoice, date and country: what `rfm`
 needs, about one row in twenty. They keep the file, so that a deleted delivery can leave them. A month
@@ -139,22 +140,23 @@ def write_orders(table: DataFrame, folder: Path) -> None:
     with_dictionaries_for(table.write, "file", "line_type", "country").parquet(str(folder))
 
 
-def counts_by_file(orders: DataFrame, rejected: DataFrame) -> dict[str, dict[str, Any]]:
+def counts_by_file(
+    files: Collection[str], orders: DataFrame, rejected: DataFrame
+) -> dict[str, dict[str, Any]]:
     """Of each file the lines `kept`, as the orders add up to; the `rejects` by reason; and the `countries`
-    of its orders by name."""
+    of its orders."""
     kept = orders.select("file", "country", F.lit(None).cast("string").alias("reason"), "lines")
     one = F.lit(1).cast("long").alias("lines")
     rejects = rejected.select("file", F.lit(None).cast("string").alias("country"), reject_reason(), one)
     counted = kept.unionByName(rejects).groupBy("file", "country", "reason").agg(F.sum("lines"))
-    counts: dict[str, dict[str, Any]] = {}
-    for file, country, reason, lines in sorted(counted.collect(), key=str):  # a few rows per landed file
-        of_file = counts.setdefault(file, {"kept": 0, "rejects": {}, "countries": []})
+    counts: dict[str, dict[str, Any]] = {f: {"kept": 0, "rejects": {}, "countries": []} for f in files}
+    for file, country, reason, lines in counted.collect():  # a few rows per landed file
         if reason:
-            of_file["rejects"][reason] = lines
+            counts[file]["rejects"][reason] = lines
             continue
-        of_file["kept"] += lines
+        counts[file]["kept"] += lines
         if country is not None:
-            of_file["countries"].append(country)
+            counts[file]["countries"].append(country)
     return counts
 
 
@@ -216,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             lines = run.read_batches(stage, written, LINES)
             write_orders(orders(lines.where("outcome = 'kept'")), run.attempt / "orders")
             written_orders = run.spark.read.schema(ORDERS).parquet(str(run.attempt / "orders"))
-            counts = counts_by_file(written_orders, lines.where("outcome = 'rejected'"))
+            counts = counts_by_file(new, written_orders, lines.where("outcome = 'rejected'"))
             order_batch = run.lake.commit_batch(run.attempt / "orders", order_batches)
             order_sizes[order_batch] = len(new)
             for file in new:
@@ -224,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 known[file] = {
                     "batch": batch,
                     "ingested_batch": ingested["files"][file]["batch"],
-                    **counts.get(file, {"kept": 0, "rejects": {}, "countries": []}),
+                    **counts[file],
                 }
 
         files = {file: known[file] for file in ingested["files"]}

@@ -26,7 +26,7 @@ from datetime import timedelta
 from functools import reduce
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,7 +36,7 @@ from pyspark.sql.types import DecimalType
 
 from include.config import Landing, Segmentation
 from include.errors import Refused
-from include.job import Run, job, log, small_table, write_lines
+from include.job import TASKS_PER_CORE, Run, job, log, small_table, write_lines
 from include.lake import NOTHING, View, read_view
 from include.landing import (
     LATIN,
@@ -88,7 +88,7 @@ READINGS = [column.split()[0] for column in READING.split(", ")]
 def block_size(files: Sequence[tuple[LandedFile, Format]], cores: int) -> int:
     """Into blocks of how many bytes files are parted, so that all cores have some."""
     size = sum(file.size for file, _ in files)
-    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, size // (4 * cores)))
+    return min(LARGEST_BLOCK, max(SMALLEST_BLOCK, size // (TASKS_PER_CORE * cores)))
 
 
 @contextmanager
@@ -163,15 +163,16 @@ def landed_lines(
         starts |= starts_of_blocks(parts[0])
     if whole:
         size = sum(file.size for file, _ in whole.values())
-        tasks = max(4 * spark.sparkContext.defaultParallelism, size // block + 1)
+        tasks = max(TASKS_PER_CORE * spark.sparkContext.defaultParallelism, size // block + 1)
         parts.append(text_lines(spark, folder / "whole").coalesce(tasks))
     lines = reduce(DataFrame.unionByName, parts).where(F.trim("raw") != "")
 
     # All that is to be known of a line comes with one look-up, of which there is one for each line.
+    named = whole | parted
     blocks = [
-        (name, block, file.name, start, form.header_lines, *reading(form))
-        for (name, block), start in starts.items()
-        for file, form in [(whole | parted)[name]]
+        (name, at, file.name, start, form.header_lines, *reading(form))
+        for (name, at), start in starts.items()
+        for file, form in [named[name]]
     ]
     columns = f"name string, block long, file string, start long, header_lines long, {READING}"
     return (
@@ -194,16 +195,19 @@ def reading(form: Format) -> tuple[str, str, str, int, tuple[int, ...]]:
     return f"\\{form.delimiter}", form.delimiter, field_pattern(form.delimiter), form.width, form.places
 
 
-def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> Path:
-    """Write the records of files that Spark cannot read line by line: file, line, raw, damaged."""
+def written_records(files: Sequence[tuple[LandedFile, Format]], to: Path) -> int:
+    """Write the records of files that Spark cannot read line by line: file, line, raw, damaged. Returns
+    how many there are."""
+    count = 0
     schema = pa.schema([("file", "string"), ("line", "int64"), ("raw", "string"), ("damaged", "bool")])
     with pq.ParquetWriter(to, schema) as writer:
         for file, form in files:
             log.info("ingest  %s is read record by record", file.name)
             found = records(file, form)
             while some := [(file.name, *record) for record in islice(found, RECORDS_AT_ONCE)]:
+                count += len(some)
                 writer.write_table(pa.table([list(column) for column in zip(*some, strict=True)], schema))
-    return to
+    return count
 
 
 # -- from lines to typed lines ------------------------------------------------------------------
@@ -381,6 +385,15 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     )
 
 
+class Batch(NamedTuple):
+    """Where lines were written, of how many files, and of those files that count from here how many lines
+    are kept and rejected by reason."""
+
+    folder: Path
+    files: int
+    counts: dict[str, dict[str, int]]
+
+
 def written_lines(
     spark: SparkSession,
     lines: DataFrame,
@@ -410,13 +423,13 @@ def written_lines(
 
 def written_batches(
     spark: SparkSession, files: Sequence[tuple[LandedFile, Format]], settings: Segmentation, attempt: Path
-) -> list[tuple[Path, dict[str, dict[str, int]]]]:
-    """Write all lines of the files, typed: where, and how many lines of each file are kept and rejected by
-    reason. Files of which several lines are one record are read again, record by record, and count as
-    written last. Raises OSError when not all that was read has been written."""
+) -> list[Batch]:
+    """Write all lines of the files, typed. Files of which several lines are one record are read again, record
+    by record, and count from a batch of their own. Raises OSError when not all that was read was written.
+    """
     by_record = [(f, form) for f, form in files if form.encoding or (form.compressed and is_damaged(f.path))]
     by_line = [pair for pair in files if pair not in by_record]
-    written = []
+    batches = []
     if by_line:
         folder, seen = attempt / "by line" / "ingested", Observation()
         block = block_size(by_line, spark.sparkContext.defaultParallelism)
@@ -424,19 +437,19 @@ def written_batches(
             lines = landed_lines(spark, by_line, attempt / "landed", block, seen)
             open_quotes = written_lines(spark, lines, by_line, settings, folder)
         counts = counts_by_file(spark.read.schema(LINES).parquet(str(folder)))
-        below_headers = seen.get["lines"] - sum(form.header_rows for _, form in by_line)
-        check_all_are_written(below_headers, counts)
+        check_all_are_written(seen.get["lines"] - sum(form.header_rows for _, form in by_line), counts)
         by_record += [pair for pair in by_line if pair[0].name in open_quotes]
-        written.append((folder, {f.name: counts.get(f.name, {}) for f, _ in by_line}))
+        counted = [f.name for f, _ in by_line if f.name not in open_quotes]
+        batches.append(Batch(folder, len(by_line), {name: counts.get(name, {}) for name in counted}))
     if by_record:
-        folder = attempt / "by record" / "ingested"
-        records = spark.read.parquet(str(written_records(by_record, attempt / "records.parquet")))
-        lines = records.join(F.broadcast(readings(spark, by_record)), "file")
+        folder, table = attempt / "by record" / "ingested", attempt / "records.parquet"
+        read = written_records(by_record, table)
+        lines = spark.read.parquet(str(table)).join(F.broadcast(readings(spark, by_record)), "file")
         written_lines(spark, lines, by_record, settings, folder)
         counts = counts_by_file(spark.read.schema(LINES).parquet(str(folder)))
-        check_all_are_written(records.count(), counts)
-        written.append((folder, {f.name: counts.get(f.name, {}) for f, _ in by_record}))
-    return written
+        check_all_are_written(read, counts)
+        batches.append(Batch(folder, len(by_record), {f.name: counts.get(f.name, {}) for f, _ in by_record}))
+    return [batch for batch in batches if batch.counts]
 
 
 def counts_by_file(lines: DataFrame) -> dict[str, dict[str, int]]:
@@ -470,16 +483,14 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[dict[str, int], dict[s
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise OSError(f"{file.name} was changed while it was read; try again when it is complete")
-    last = {name: folder for folder, counts in written for name in counts}
     sizes, results = {}, {}
-    for folder, counts in written:
-        of_batch = [name for name in counts if last[name] == folder]
-        if of_batch:
-            batch = run.lake.commit_batch(folder, run.lake.ingested(settings.ingest_rules))
-            sizes[batch] = len(counts)
-            for name in of_batch:
-                rows, kept = sum(counts[name].values()), counts[name].pop("kept", 0)
-                results[name] = {"batch": batch, "rows": rows, "kept": kept, "rejects": counts[name]}
+    for folder, number_of_files, counts in written:
+        batch = run.lake.commit_batch(folder, run.lake.ingested(settings.ingest_rules))
+        sizes[batch] = number_of_files
+        for name, of_file in counts.items():
+            rejects = {reason: lines for reason, lines in of_file.items() if reason != "kept"}
+            rows = sum(of_file.values())
+            results[name] = {"batch": batch, "rows": rows, "kept": of_file.get("kept", 0), "rejects": rejects}
     return sizes, results
 
 

@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = run.attempt / "version"
         folder.mkdir()
         parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
-        with ThreadPoolExecutor(1) as beside:  # Spark needs the rejects only, this process the table only
+        with ThreadPoolExecutor(1) as beside:  # this process copies the table, Spark sorts the rejects
             table = beside.submit(write_table, source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
             shown = files_with_rejects(files)
             rejects = rejected(run, view, shown).orderBy("stage", "file", "line")

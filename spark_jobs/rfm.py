@@ -137,7 +137,7 @@ def line_counts(orders: DataFrame, as_of: date, lookback_days: int | None) -> di
         for name, rows in zip(("all", *REASONS), which, strict=True)
     ]
     (row,) = orders.agg(*sums).collect()
-    return dict(row.asDict())
+    return row.asDict()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -55,16 +55,13 @@ def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[Dat
 def typed_files(
     spark: SparkSession, config: RunConfig, files: list[tuple[LandedFile, Format]], folder: Path
 ) -> tuple[DataFrame, dict[str, int]]:
-    """The same of these files: of each what was written last."""
+    """The same of these files."""
     attempt = folder / f".attempt-{uuid4().hex}"
     attempt.mkdir()
     batches = written_batches(spark, files, config.settings, attempt)
-    last = {name: written for written, counts in batches for name in counts}
     tables = [
-        spark.read.schema(LINES)
-        .parquet(str(written))
-        .where(F.col("file").isin([name for name in counts if last[name] == written]))
-        for written, counts in batches
+        spark.read.schema(LINES).parquet(str(batch.folder)).where(F.col("file").isin([*batch.counts]))
+        for batch in batches
     ]
-    rows = {name: sum(of_file.values()) for _, counts in batches for name, of_file in counts.items()}
+    rows = {name: sum(of_file.values()) for batch in batches for name, of_file in batch.counts.items()}
     return reduce(DataFrame.unionByName, tables), rows

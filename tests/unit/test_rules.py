@@ -25,7 +25,7 @@ from spark_jobs.clean import (
     without_repeats,
     write_cleaned,
 )
-from spark_jobs.ingest import SMALLEST_BLOCK, landed_lines, typed_lines, usual_lines
+from spark_jobs.ingest import SMALLEST_BLOCK, check_all_are_written, landed_lines, typed_lines, usual_lines
 from spark_jobs.publish import REJECTS_LIMIT, files_with_rejects
 from spark_jobs.rfm import customer_rfm, line_counts
 from spark_jobs.segment import FEW, cut_points, segmented, values_at_ranks
@@ -167,6 +167,13 @@ def test_each_file_is_numbered_from_its_first_line_however_spark_would_pack_them
     assert all(row["line"] == row["quantity"] for row in rows)
 
 
+def test_lines_that_are_read_and_not_written_stop_the_conversion() -> None:
+    written = {"a.csv": {"kept": 2, "quantity_unreadable": 1}, "b.csv": {"kept": 1}}
+    check_all_are_written(4, written)
+    with pytest.raises(OSError, match="5 lines were read, and 4 written"):
+        check_all_are_written(5, written)
+
+
 def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(ingested: Read) -> None:
     names = ["Country", "Note", *HEADER.split(",")[:-1]]
     content = ";".join(names) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n"
@@ -275,7 +282,7 @@ def test_lines_are_cleaned_alike_by_links_and_by_writing_each(
     kept, rejected = (found.where(f"outcome = '{outcome}'") for outcome in ("kept", "rejected"))
     rejects = {"missing_customer": 1, "price_not_positive": 1}
     of_a_file = {"kept": 2, "rejects": rejects, "countries": ["United Kingdom"]}
-    assert counts_by_file(orders(kept), rejected) == dict.fromkeys(asked, of_a_file)
+    assert counts_by_file(asked, orders(kept), rejected) == dict.fromkeys(asked, of_a_file)
     texts = [(row["line"], row["raw"]) for row in rejected.orderBy("file", "line").collect()]
     assert texts == [(4, lines[2]), (5, lines[3])] * len(asked)
     columns = ["file", "line", *LANDED_COLUMNS]
@@ -310,7 +317,7 @@ def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> N
         "1.csv": {"kept": 1, "rejects": {}, "countries": ["United Kingdom"]},
         "2.csv": {"kept": 0, "rejects": {"missing_customer": 1}, "countries": []},
     }
-    assert counts_by_file(added_up, table.where("outcome = 'rejected'")) == counts
+    assert counts_by_file(counts.keys(), added_up, table.where("outcome = 'rejected'")) == counts
 
 
 def test_orders_in_many_batches_are_written_together_without_those_of_deleted_files(
