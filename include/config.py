@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
 # Part of the keys of cached lines: to be raised when the code reads or cleans a line differently.
-INGEST_RULES, CLEAN_RULES = 3, 5
+INGEST_RULES, CLEAN_RULES = 3, 7
 
 Reason = Literal[
     "no_header",

@@ -127,14 +127,19 @@ def small_table(spark: SparkSession, rows: Sequence[tuple[Any, ...]], columns: s
     Made from one JSON literal, because createDataFrame starts a Python worker on the executors.
     """
     names = [column.split()[0] for column in columns.split(", ")]
-    values = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
-    schema = f"array<struct<{', '.join(c.replace(' ', ': ', 1) for c in columns.split(', '))}>>"
-    return spark.range(1, numPartitions=1).select(F.inline(F.from_json(F.lit(values), schema)))
+    values = [dict(zip(names, row, strict=True)) for row in rows]
+    kind = f"array<struct<{', '.join(c.replace(' ', ': ', 1) for c in columns.split(', '))}>>"
+    return spark.range(1, numPartitions=1).select(F.inline(literal(values, kind)))
 
 
-def text_array(texts: Sequence[str]) -> Column:
-    """Texts as one literal: a column for each takes longer to put together than to use."""
-    return F.from_json(F.lit(json.dumps(texts)), "array<string>")
+def literal(values: Any, kind: str) -> Column:
+    """Values of Spark's type `kind` as one literal: a column for each takes longer to put together than
+    to use."""
+    return F.from_json(F.lit(json.dumps(values)), kind)
+
+
+def text_array(texts: Sequence[str | None]) -> Column:
+    return literal(texts, "array<string>")
 
 
 def reconcile(task: str, rows_in: int, rows_out: int, rejects: dict[str, int]) -> None:

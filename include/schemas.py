@@ -4,6 +4,8 @@ Money is decimal: a unit price has up to four decimals, an amount is exact, what
 customer is in pence. Times are wall-clock times in the pipeline's time zone, without an offset.
 """
 
+from decimal import Decimal
+
 from pyspark.sql.types import (
     DateType,
     DecimalType,
@@ -59,6 +61,8 @@ LINES = table(
     kind=StringType(),
 )
 
+# The amount stands there twice, as itself and in UNITs, null where it is not below a billion: Spark adds
+# whole numbers up several times as fast as decimals of more than 18 digits.
 ORDERS = table(
     file=StringType(),
     customer_id=StringType(),
@@ -68,7 +72,9 @@ ORDERS = table(
     country=StringType(),
     lines=LongType(),
     amount=AMOUNT,
+    units=LongType(),
 )
+UNIT = Decimal("0.0001")  # of an amount
 
 # Of a customer with a purchase as of the date or the comparison date; null where there is none as of it.
 COMPARED = "compared_"  # before the names of what is as of the comparison date

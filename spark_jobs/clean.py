@@ -49,6 +49,7 @@ from include.schemas import (
     ORDERS,
     PURCHASE,
     PURCHASE_INVOICE,
+    UNIT,
 )
 
 MOST_ORDER_BATCHES = 30  # a batch for each run that found new files
@@ -93,8 +94,15 @@ def orders(kept: DataFrame) -> DataFrame:
         kept.withColumns({"order_date": day, "line_type": line_type, "amount": line_amount()})
         .groupBy("file", "customer_id", "invoice_no", "order_date", "line_type", "country")
         .agg(F.count("*").alias("lines"), F.sum("amount").cast(AMOUNT).alias("amount"))
+        .withColumn("units", units(F.col("amount")))
         .select(*ORDERS.names)
     )
+
+
+def units(amount: Column) -> Column:
+    """The amount as a whole number of schemas.UNIT; null from a billion of the currency on."""
+    small = F.when(F.abs(amount) < 10**9, amount).cast("decimal(13,4)")
+    return (small * int(1 / UNIT)).cast("long")
 
 
 def write_cleaned(run: Run, stage: Path, ingested: View, folder: Path) -> None:
@@ -143,18 +151,24 @@ def write_orders(table: DataFrame, folder: Path) -> None:
 def counts_by_file(
     files: Collection[str], orders: DataFrame, rejected: DataFrame
 ) -> dict[str, dict[str, Any]]:
-    """Of each file the lines `kept`, as the orders add up to; the `rejects` by reason; and the `countries`
-    of its orders."""
-    kept = orders.select("file", "country", F.lit(None).cast("string").alias("reason"), "lines")
-    one = F.lit(1).cast("long").alias("lines")
-    rejects = rejected.select("file", F.lit(None).cast("string").alias("country"), reject_reason(), one)
-    counted = kept.unionByName(rejects).groupBy("file", "country", "reason").agg(F.sum("lines"))
-    counts: dict[str, dict[str, Any]] = {f: {"kept": 0, "rejects": {}, "countries": []} for f in files}
-    for file, country, reason, lines in counted.collect():  # a few rows per landed file
+    """Of each file the lines `kept`, as the orders add up to; the `rejects` by reason; the `countries`
+    of its orders; and whether an amount of theirs is too `large` for units."""
+    no_text = F.lit(None).cast("string")
+    large = F.isnull("units").alias("large")
+    kept = orders.select("file", "country", no_text.alias("reason"), "lines", large)
+    one, no = F.lit(1).cast("long").alias("lines"), F.lit(False).alias("large")
+    rejects = rejected.select("file", no_text.alias("country"), reject_reason(), one, no)
+    added = F.sum("lines"), F.max("large")
+    counted = kept.unionByName(rejects).groupBy("file", "country", "reason").agg(*added)
+    counts: dict[str, dict[str, Any]] = {
+        file: {"kept": 0, "rejects": {}, "countries": [], "large": False} for file in files
+    }
+    for file, country, reason, lines, large in counted.collect():  # a few rows per landed file
         if reason:
             counts[file]["rejects"][reason] = lines
             continue
         counts[file]["kept"] += lines
+        counts[file]["large"] |= large
         if country is not None:
             counts[file]["countries"].append(country)
     return counts

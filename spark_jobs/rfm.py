@@ -10,7 +10,8 @@ Cancellations never count for recency or frequency. A customer with cancellation
 out; one whose monetary is zero or less stays.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -19,9 +20,9 @@ from pyspark.sql import functions as F
 
 from include.config import Cancellations
 from include.errors import Refused
-from include.job import job, small_table, text_array, with_dictionaries_for
+from include.job import job, literal, text_array, with_dictionaries_for
 from include.lake import read_view
-from include.schemas import COMPARED, ORDERS, PENCE, RFM
+from include.schemas import COMPARED, ORDERS, PENCE, PURCHASE, RFM, UNIT
 
 REASONS = ("on_or_after_as_of", "before_lookback")  # for which orders do not count
 PLACES = 1 << 32  # numbers of countries: a date and a country as one whole number
@@ -32,7 +33,8 @@ def customer_rfm(
     days: Mapping[str, date],
     lookback_days: int | None,
     cancellations: Cancellations,
-    countries: Collection[str],
+    countries: Sequence[str],
+    large: bool,
 ) -> DataFrame:
     """One row per customer with a purchase that counts as of one of the days; columns as in schemas.RFM
     but as_of. Those of a day have its key before their names ({"": as_of, "compared_": earlier}), and
@@ -40,24 +42,26 @@ def customer_rfm(
 
     Money is in the currency's units with two decimals, `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
-    landed lines behind the row; `countries` are those of the orders. Definitions: the module's text
-    above.
+    landed lines behind the row; `countries` are those of the orders, the usual ones best first;
+    `large` says that an amount is too large for units. Definitions: the module's text above.
 
     All days are added up in one pass over the orders. A country is a number meanwhile, the later the
     name the higher: a text would make Spark sort all orders, where numbers are added up in a hash table.
     """
     names = sorted(countries)
-    # No name is number 0, which comes first.
-    numbered = small_table(orders.sparkSession, list(enumerate(names, 1)), "number long, country string")
-    day_and_country = F.coalesce("number", F.lit(0).cast("long")) - F.unix_date("order_date") * PLACES
-    facts = orders.join(F.broadcast(numbered), "country", "left").select(
-        *["customer_id", "line_type", "invoice_no", "order_date", "lines", "amount"],
-        day_and_country.alias("last"),
+    # Looked for from the first country on. No country is number 0, which comes before all.
+    numbers = literal([0, *(names.index(name) + 1 for name in countries)], "array<long>")
+    number = F.get(numbers, F.coalesce(F.array_position(text_array(countries), F.col("country")), F.lit(0)))
+    facts = orders.select(
+        *["customer_id", "invoice_no", "order_date", "lines"],
+        F.col("amount" if large else "units").alias("amount"),
+        (F.col("line_type") == PURCHASE).alias("is_purchase"),
+        (number - F.unix_date("order_date") * PLACES).alias("last"),
     )
     # All that is added up of a customer comes from one partition: orders are shuffled once.
     invoices = (
         facts.repartition("customer_id")
-        .groupBy("customer_id", "line_type", "invoice_no")
+        .groupBy("customer_id", "is_purchase", "invoice_no")
         .agg(*[added.alias(name) for d in days.items() for name, added in of_invoice(*d, lookback_days)])
     )
     customers = invoices.groupBy("customer_id").agg(
@@ -69,7 +73,7 @@ def customer_rfm(
         *[
             F.when(F.col(f"{key}frequency") > 0, value).alias(f"{key}{name}")
             for key, day in days.items()
-            for name, value in reported(key, day, cancellations, names).items()
+            for name, value in reported(key, day, cancellations, names, large).items()
         ],
     )
 
@@ -89,25 +93,30 @@ def of_invoice(key: str, day: date, lookback_days: int | None) -> list[tuple[str
 
 def of_customer(key: str) -> list[tuple[str, Column]]:
     """What the invoices of a customer add up to."""
-    is_purchase = F.col("line_type") == "purchase"
+    is_purchase = F.col("is_purchase")
     first, last, amount = F.col(f"{key}first"), F.col(f"{key}last"), F.col(f"{key}amount")
     return [
         (f"{key}first", F.min(F.when(is_purchase, first))),
         (f"{key}last", F.min(F.when(is_purchase, last))),
         (f"{key}frequency", F.count(F.when(is_purchase, last))),
         (f"{key}bought", F.sum(F.when(is_purchase, amount))),
-        (f"{key}cancelled", F.sum(F.when(~is_purchase, amount))),
+        (f"{key}cancelled", F.coalesce(F.sum(F.when(~is_purchase, amount)), F.lit(0))),
         (f"{key}lines", F.sum(f"{key}lines")),
     ]
 
 
-def reported(key: str, day: date, cancellations: Cancellations, names: Sequence[str]) -> dict[str, Column]:
+def reported(
+    key: str, day: date, cancellations: Cancellations, names: Sequence[str], large: bool
+) -> dict[str, Column]:
     """The columns of schemas.RFM as of a day, from the sums of of_customer."""
     last, frequency = F.col(f"{key}last"), F.col(f"{key}frequency")
-    gross, zero = F.col(f"{key}bought"), F.lit(0).cast(ORDERS["amount"].dataType)
-    cancelled = F.coalesce(f"{key}cancelled", zero)
+    bought, cancelled = F.col(f"{key}bought"), F.col(f"{key}cancelled")
+
+    def money(added: Column) -> Column:
+        return pence(added if large else added.cast("decimal(20,0)") * F.lit(UNIT))
+
     last_purchase = F.date_from_unix_date((-F.shiftright(last, 32)).cast("int"))
-    monetary = pence(gross + cancelled if cancellations == "net" else gross)
+    monetary = money(bought + cancelled if cancellations == "net" else bought)
     return {
         "country": F.get(text_array(names), F.pmod(last, F.lit(PLACES)) - 1),
         "first_purchase_date": F.col(f"{key}first"),
@@ -115,8 +124,8 @@ def reported(key: str, day: date, cancellations: Cancellations, names: Sequence[
         "recency_days": F.date_diff(F.lit(day), last_purchase),
         "frequency": frequency,
         "monetary": monetary,
-        "gross": pence(gross),
-        "returned": pence(-cancelled),
+        "gross": money(bought),
+        "returned": money(-cancelled),
         "avg_order_value": pence(monetary / frequency),
         "lines": F.col(f"{key}lines"),
     }
@@ -148,12 +157,22 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise Refused(f"{run.lake.root} has no cleaned lines for these settings; run clean first")
         orders = run.read_batches(run.lake.orders(settings.clean_rules), cleaned["orders"], ORDERS)
 
+        # Nearly every order is a group of its own: the small table before the large one finds nothing.
+        run.spark.conf.set("spark.sql.codegen.aggregate.map.twolevel.enabled", "false")
         folder = str(run.attempt / "version" / "customers")
         days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
         with ThreadPoolExecutor(1) as beside:  # while the long query is put together and planned
             counts = beside.submit(line_counts, orders, run.as_of, settings.lookback_days)
-            names = {name for file in cleaned["files"].values() for name in file["countries"]}
-            customers = customer_rfm(orders, days, settings.lookback_days, settings.cancellations, names)
+            files = cleaned["files"].values()
+            countries = Counter(name for file in files for name in file["countries"])
+            customers = customer_rfm(
+                orders,
+                days,
+                settings.lookback_days,
+                settings.cancellations,
+                [name for name, _ in countries.most_common()],
+                large=any(file["large"] for file in files),
+            )
             customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
             with_dictionaries_for(customers.write, "country").parquet(folder)
             lines = counts.result()

@@ -7,6 +7,7 @@ each other, but what they have to do does not change.
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -17,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from include.config import PROJECT
-from tests.benchmarks.measure import TASKS, landed, run, spark_defaults
+from tests.benchmarks.measure import TASKS, landed, run
 from tests.e2e.conftest import free_port
 
 
 @contextmanager
 def cluster(cores: int, folder: Path) -> Iterator[str]:
     """The URL of a master of this machine with one worker of so many cores."""
-    port, environment = free_port(), spark_defaults()
+    port = free_port()
     url = f"spark://127.0.0.1:{port}"
-    environment |= {"SPARK_WORKER_CORES": str(cores), "SPARK_WORKER_MEMORY": f"{2 * cores}g"}
+    environment = os.environ | {"SPARK_WORKER_CORES": str(cores), "SPARK_WORKER_MEMORY": f"{2 * cores}g"}
     master = ["Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(free_port())]
     worker = ["Worker", "--webui-port", str(free_port()), "--work-dir", str(folder / "work"), url]
     services = []
@@ -51,6 +52,9 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
     shutil.rmtree(folder, ignore_errors=True)
     lake, events = landed(folder / "lake", files), folder / "events"
     events.mkdir()
+    options = shlex.split(os.environ["SPARK_SUBMIT_OPTS"])
+    # Executors start as in the image, with the class-data archive.
+    archive = [option for option in options if option.startswith(("-XX:SharedArchiveFile", "-Xlog:cds"))]
     found = {}
     with cluster(executors, folder) as url:
         for task in TASKS:
@@ -58,6 +62,8 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
             settings = {
                 "spark.executor.cores": "1",
                 "spark.executor.memory": "1g",
+                "spark.executor.extraJavaOptions": " ".join(f'"{option}"' for option in archive),
+                "spark.executorEnv.SPARK_CONF_DIR": os.environ["SPARK_CONF_DIR"],
                 "spark.cores.max": str(executors),
                 # Spark's own rule counts the executors that are there by then: the same for all.
                 "spark.default.parallelism": str(executors),

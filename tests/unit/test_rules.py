@@ -22,6 +22,7 @@ from spark_jobs.clean import (
     counts_by_file,
     orders,
     orders_together,
+    units,
     without_repeats,
     write_cleaned,
 )
@@ -281,7 +282,7 @@ def test_lines_are_cleaned_alike_by_links_and_by_writing_each(
     found = spark.read.schema(LINES).parquet(str(cleaned / f"batch={batch}"))
     kept, rejected = (found.where(f"outcome = '{outcome}'") for outcome in ("kept", "rejected"))
     rejects = {"missing_customer": 1, "price_not_positive": 1}
-    of_a_file = {"kept": 2, "rejects": rejects, "countries": ["United Kingdom"]}
+    of_a_file = {"kept": 2, "rejects": rejects, "countries": ["United Kingdom"], "large": False}
     assert counts_by_file(asked, orders(kept), rejected) == dict.fromkeys(asked, of_a_file)
     texts = [(row["line"], row["raw"]) for row in rejected.orderBy("file", "line").collect()]
     assert texts == [(4, lines[2]), (5, lines[3])] * len(asked)
@@ -306,16 +307,17 @@ def test_of_equal_lines_the_first_stays_where_duplicates_are_dropped(ingested: R
 
 
 def test_orders_add_up_lines_by_invoice_and_keep_their_file(ingested: Read) -> None:
-    table = cleaned_lines(ingested([line(), line(price="1.00")], [line()], [line(customer="")]))
+    large = line(price="999999999")
+    table = cleaned_lines(ingested([line(), line(price="1.00")], [line(), large], [line(customer="")]))
     added_up = orders(table.where("outcome = 'kept'"))
     assert [(r["file"], r["lines"], r["amount"]) for r in added_up.orderBy("file").collect()] == [
         ("0.csv", 2, Decimal("21.3000")),
-        ("1.csv", 1, Decimal("15.3000")),
+        ("1.csv", 2, Decimal("6000000009.3000")),
     ]
     counts = {
-        "0.csv": {"kept": 2, "rejects": {}, "countries": ["United Kingdom"]},
-        "1.csv": {"kept": 1, "rejects": {}, "countries": ["United Kingdom"]},
-        "2.csv": {"kept": 0, "rejects": {"missing_customer": 1}, "countries": []},
+        "0.csv": {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "large": False},
+        "1.csv": {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "large": True},
+        "2.csv": {"kept": 0, "rejects": {"missing_customer": 1}, "countries": [], "large": False},
     }
     assert counts_by_file(counts.keys(), added_up, table.where("outcome = 'rejected'")) == counts
 
@@ -363,14 +365,17 @@ def order(spark: SparkSession, *rows: tuple[str, str, str, str, str | None]) -> 
     ]
     columns = "file string, customer_id string, invoice_no string, order_date date, line_type string, "
     table = small_table(spark, given, columns + "country string, lines long, amount string")
-    return table.withColumn("amount", table["amount"].cast("decimal(38,4)"))
+    amount = table["amount"].cast("decimal(38,4)")
+    return table.withColumns({"amount": amount, "units": units(amount)})
 
 
 def rfm_of(
     table: DataFrame, cancellations: Cancellations = "net", lookback: int | None = None, **compared: date
 ) -> DataFrame:
-    countries = [row["country"] for row in table.where("country is not null").select("country").collect()]
-    return customer_rfm(table, {"": D} | compared, lookback, cancellations, set(countries))
+    countries = {row["country"] for row in table.where("country is not null").select("country").collect()}
+    days = {"": D} | compared
+    large = table.where("units is null").count() > 0
+    return customer_rfm(table, days, lookback, cancellations, list(countries), large=large)
 
 
 def only(table: DataFrame) -> dict[str, Any]:
@@ -417,6 +422,17 @@ def test_money_is_rounded_half_up_once_per_customer(spark: SparkSession) -> None
     table = order(spark, ("1", "10", "2010-12-02", "0.0025", "UK"), ("1", "11", "2010-12-02", "0.0025", "UK"))
     row = only(rfm_of(table, "net"))
     assert (row["monetary"], row["avg_order_value"]) == (Decimal("0.01"), Decimal("0.01"))
+
+
+def test_an_amount_of_any_size_is_exact(spark: SparkSession) -> None:
+    large, largest_in_units = "1000000000", "-999999999.9999"
+    table = order(
+        spark, ("1", "10", "2010-12-02", large, "UK"), ("1", "C1", "2010-12-02", largest_in_units, None)
+    )
+    assert {row["units"] for row in table.collect()} == {None, -9_999_999_999_999}
+    row = only(rfm_of(table))
+    assert (row["gross"], row["returned"]) == (Decimal("1000000000.00"), Decimal("1000000000.00"))
+    assert row["monetary"] == Decimal("0.00")
 
 
 def test_the_as_of_date_is_exclusive_and_the_look_back_includes_its_first_day(spark: SparkSession) -> None:
