@@ -36,7 +36,8 @@ RUN pip uninstall --quiet --yes uv pip
 FROM base AS airflow
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY . /opt/rfm
-# The class-data archive that drivers start with; see include/compose/bin/spark-submit.
+# The class-data archive that drivers and executors start with; see include/compose/bin/spark-submit and
+# spark-defaults.conf beside it.
 RUN SPARK_CONF_DIR=/opt/no-conf SPARK_LOCAL_IP=127.0.0.1 PYTHONPATH=/opt/rfm \
     SPARK_SUBMIT_OPTS="-XX:SharedArchiveFile=/opt/spark.jsa -Dspark.driver.host=127.0.0.1" \
     python /opt/rfm/include/spark/class_archive.py /opt/spark.jsa || true

@@ -22,8 +22,9 @@ from include.errors import Refused
 PROJECT = Path(__file__).resolve().parent.parent
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
-# Part of the keys of cached lines: to be raised when the code reads or cleans a line differently.
-INGEST_RULES, CLEAN_RULES = 3, 7
+# Part of the keys of cached lines: to be raised when the code reads or cleans a line differently, or
+# keeps something else of it.
+INGEST_RULES, CLEAN_RULES = 3, 6
 
 Reason = Literal[
     "no_header",

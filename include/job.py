@@ -35,7 +35,7 @@ from include.task_process import end_without_task
 log = logging.getLogger("rfm")
 
 EXIT_REFUSED = 2
-TASKS_PER_CORE = 4  # of what is read, so that no core waits long for the last task of another
+TASKS_PER_CORE = 4  # or more of what is read, so that no core waits long for the last task of another
 ERROR_MARK = "rfm error: "  # the operator looks for the last line that starts so
 
 # What decides results, whatever cluster the job runs on; size and place come from the connection.

@@ -1,7 +1,8 @@
 """The tables that pass between the jobs: column names and types, each written once.
 
-Money is decimal: a unit price has up to four decimals, an amount is exact, what is reported of a
-customer is in pence. Times are wall-clock times in the pipeline's time zone, without an offset.
+Money is decimal, or a whole number of UNITs: a unit price has up to four decimals, an amount is exact,
+what is reported of a customer is in pence. Times are wall-clock times in the pipeline's time zone,
+without an offset.
 """
 
 from decimal import Decimal
@@ -61,8 +62,8 @@ LINES = table(
     kind=StringType(),
 )
 
-# The amount stands there twice, as itself and in UNITs, null where it is not below a billion: Spark adds
-# whole numbers up several times as fast as decimals of more than 18 digits.
+# The amount stands there twice, also as a whole number of UNITs, which Spark adds up several times as fast
+# as decimals of more than 18 digits; `units` is null where the amount is a billion or more, either way.
 ORDERS = table(
     file=StringType(),
     customer_id=StringType(),
@@ -74,7 +75,7 @@ ORDERS = table(
     amount=AMOUNT,
     units=LongType(),
 )
-UNIT = Decimal("0.0001")  # of an amount
+UNIT = Decimal(1).scaleb(-AMOUNT.scale)
 
 # Of a customer with a purchase as of the date or the comparison date; null where there is none as of it.
 COMPARED = "compared_"  # before the names of what is as of the comparison date

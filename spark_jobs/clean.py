@@ -28,6 +28,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType
 
 from include.config import Segmentation
 from include.job import (
@@ -100,8 +101,9 @@ def orders(kept: DataFrame) -> DataFrame:
 
 
 def units(amount: Column) -> Column:
-    """The amount as a whole number of schemas.UNIT; null from a billion of the currency on."""
-    small = F.when(F.abs(amount) < 10**9, amount).cast("decimal(13,4)")
+    """The amount as a whole number of schemas.UNIT; null where it is a billion or more, either way."""
+    digits = 9
+    small = F.when(F.abs(amount) < 10**digits, amount).cast(DecimalType(digits + AMOUNT.scale, AMOUNT.scale))
     return (small * int(1 / UNIT)).cast("long")
 
 
@@ -154,12 +156,14 @@ def counts_by_file(
     """Of each file the lines `kept`, as the orders add up to; the `rejects` by reason; the `countries`
     of its orders; and whether an amount of theirs is too `large` for units."""
     no_text = F.lit(None).cast("string")
-    large = F.isnull("units").alias("large")
-    kept = orders.select("file", "country", no_text.alias("reason"), "lines", large)
-    one, no = F.lit(1).cast("long").alias("lines"), F.lit(False).alias("large")
-    rejects = rejected.select("file", no_text.alias("country"), reject_reason(), one, no)
-    added = F.sum("lines"), F.max("large")
-    counted = kept.unionByName(rejects).groupBy("file", "country", "reason").agg(*added)
+    no_units = F.isnull("units").alias("large")
+    kept = orders.select("file", "country", no_text.alias("reason"), "lines", no_units)
+    one = F.lit(1).cast("long").alias("lines")
+    rejects = rejected.select(
+        "file", no_text.alias("country"), reject_reason(), one, F.lit(False).alias("large")
+    )
+    both = kept.unionByName(rejects)
+    counted = both.groupBy("file", "country", "reason").agg(F.sum("lines"), F.max("large"))
     counts: dict[str, dict[str, Any]] = {
         file: {"kept": 0, "rejects": {}, "countries": [], "large": False} for file in files
     }

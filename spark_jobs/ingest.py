@@ -163,7 +163,7 @@ def landed_lines(
         starts |= starts_of_blocks(parts[0])
     if whole:
         size = sum(file.size for file, _ in whole.values())
-        # Spark puts the largest files together: with twice as many tasks the first is not so long.
+        # Neighbours are put together, and the largest files come first: in more tasks, so that none is long.
         tasks = max(2 * TASKS_PER_CORE * spark.sparkContext.defaultParallelism, size // block + 1)
         parts.append(text_lines(spark, folder / "whole").coalesce(tasks))
     lines = reduce(DataFrame.unionByName, parts).where(F.trim("raw") != "")

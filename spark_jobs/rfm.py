@@ -40,17 +40,19 @@ def customer_rfm(
     but as_of. Those of a day have its key before their names ({"": as_of, "compared_": earlier}), and
     are null where the customer has no purchase as of it.
 
-    Money is in the currency's units with two decimals, `returned` is positive. The country is
+    Money is of the currency, with two decimals; `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
-    landed lines behind the row; `countries` are those of the orders, the usual ones best first;
-    `large` says that an amount is too large for units. Definitions: the module's text above.
+    landed lines behind the row; `countries` are all of the orders, in any order (each is found the
+    sooner the nearer it is to the front); `large` says that an order has no `units`, so that amounts
+    are added up as the decimals they are. Definitions: the module's text above.
 
     All days are added up in one pass over the orders. A country is a number meanwhile, the later the
     name the higher: a text would make Spark sort all orders, where numbers are added up in a hash table.
     """
     names = sorted(countries)
-    # Looked for from the first country on. No country is number 0, which comes before all.
-    numbers = literal([0, *(names.index(name) + 1 for name in countries)], "array<long>")
+    # 0 stands for an order without a country, and comes before all.
+    by_name = {name: number for number, name in enumerate(names, 1)}
+    numbers = literal([0, *(by_name[name] for name in countries)], "array<long>")
     number = F.get(numbers, F.coalesce(F.array_position(text_array(countries), F.col("country")), F.lit(0)))
     facts = orders.select(
         *["customer_id", "invoice_no", "order_date", "lines"],

@@ -123,11 +123,11 @@ def scores(key: str, cuts: Mapping[str, Sequence[Decimal]]) -> dict[str, Column]
         value = F.col(key + METRICS[metric])
         # Days and orders are compared as the whole numbers they are, which is quicker.
         limits = [cut if metric == "M" else int(cut) for cut in cuts.get(metric, [])]
-        of_bins = range(K, 0, -1) if metric == "R" else range(1, K + 1)
+        in_order = range(K, 0, -1) if metric == "R" else range(1, K + 1)
         found = F.when(value.isNull(), None)
-        for limit, of_bin in zip(limits, of_bins, strict=False):
-            found = found.when(value <= F.lit(limit), of_bin)
-        return found.otherwise(of_bins[len(limits)])
+        for limit, given in zip(limits, in_order, strict=False):
+            found = found.when(value <= F.lit(limit), given)
+        return found.otherwise(in_order[len(limits)])
 
     return {f"{key}{metric.lower()}_score": score(metric) for metric in METRICS}
 
@@ -139,7 +139,7 @@ def segmented(
     previous_segment; null as of a date on which the customer does not count. `cuts` as from cut_points."""
     # Looked up by place, since a map would be searched from its beginning. The place is the three digits in
     # base 8: shifted, because sums are checked for overflow, which takes longer than all else here.
-    codes = [f"{place:03o}" for place in range(0o556)]
+    codes = [f"{number:03o}" for number in range(0o556)]
 
     def place(key: str) -> Column:
         r, f, m = (F.col(key + name) for name in ("r_score", "f_score", "m_score"))
@@ -257,7 +257,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = run.attempt / "version"
         with ThreadPoolExecutor(1) as beside:  # one core plans a query while the other works on one
             small_tables = beside.submit(summaries, segmented(customers, cuts, segments), segments)
-            # Sorted before they are scored, since Spark works out twice what it sorts.
+            # Sorted before they are scored, since Spark works out twice what it sorts; and without the date,
+            # which is the same in each row.
             current = customers.where(F.col("frequency").isNotNull()).orderBy("customer_id")
             current = segmented(current, cuts, segments).withColumn("as_of", F.lit(run.as_of))
             current = current.select(*CUSTOMER_SEGMENTS)

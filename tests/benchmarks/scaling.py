@@ -63,7 +63,6 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
                 "spark.executor.cores": "1",
                 "spark.executor.memory": "1g",
                 "spark.executor.extraJavaOptions": " ".join(f'"{option}"' for option in archive),
-                "spark.executorEnv.SPARK_CONF_DIR": os.environ["SPARK_CONF_DIR"],
                 "spark.cores.max": str(executors),
                 # Spark's own rule counts the executors that are there by then: the same for all.
                 "spark.default.parallelism": str(executors),

@@ -1,5 +1,6 @@
 """Deliveries of every kind, in seeded disorder: the lake is always the one made from scratch."""
 
+import csv
 import gzip
 import json
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from tests.jobs.conftest import RunJob
 from tests.laws.fuzz import landing_file, valid_row
-from tests.tables import LONG_AGO, csv_bytes, land
+from tests.tables import LONG_AGO, csv_bytes, land, line
 
 Snapshot = Callable[..., Path]
 PARAMS = {"export_cleaned_data": True}
@@ -137,6 +138,24 @@ def test_a_file_replaced_between_ingest_and_clean_counts_as_it_is_now(
     shutil.copytree(shop.landing, tmp_path / "scratch" / "landing")
     found, wanted = (published(snapshot(tmp_path / lake, params=PARAMS)) for lake in ("lake", "scratch"))
     assert found == wanted
+
+
+def test_an_amount_beyond_a_billion_counts_to_the_penny_and_leaves_with_its_file(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """Amounts are added up in another way as long as one is there."""
+    landing = tmp_path / "lake" / "landing"
+    usual = [line(), line(invoice="C536366", quantity="-1", price="0.005")]
+    land(landing, "usual.csv", csv_bytes(*usual))
+    large = land(landing, "large.csv", csv_bytes(line(invoice="536367", quantity="6", price="999999999.99")))
+
+    def monetary() -> list[str]:
+        with (snapshot(tmp_path / "lake") / "rfm_df.csv").open(newline="") as file:
+            return [row["monetary"] for row in csv.DictReader(file)]
+
+    assert monetary() == ["6000000015.24"]  # 15.30 - 0.005 + 5,999,999,999.94, half a penny up
+    large.unlink()
+    assert monetary() == ["15.30"]
 
 
 def test_what_is_lost_from_the_lake_is_made_again(snapshot: Snapshot, tmp_path: Path) -> None:
