@@ -10,8 +10,7 @@ Cancellations never count for recency or frequency. A customer with cancellation
 out; one whose monetary is zero or less stays.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -20,7 +19,7 @@ from pyspark.sql import functions as F
 
 from include.config import Cancellations
 from include.errors import Refused
-from include.job import job, literal, text_array, with_dictionaries_for
+from include.job import job, text_array, with_dictionaries_for
 from include.lake import read_view
 from include.schemas import COMPARED, ORDERS, PENCE, PURCHASE, RFM, UNIT
 
@@ -33,7 +32,7 @@ def customer_rfm(
     days: Mapping[str, date],
     lookback_days: int | None,
     cancellations: Cancellations,
-    countries: Sequence[str],
+    countries: Collection[str],
     large: bool,
 ) -> DataFrame:
     """One row per customer with a purchase that counts as of one of the days; columns as in schemas.RFM
@@ -42,18 +41,15 @@ def customer_rfm(
 
     Money is of the currency, with two decimals; `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
-    landed lines behind the row; `countries` are all of the orders, in any order (each is found the
-    sooner the nearer it is to the front); `large` says that an order has no `units`, so that amounts
-    are added up as the decimals they are. Definitions: the module's text above.
+    landed lines behind the row; `countries` are those of the orders; `large` says that an order has
+    no `units`, so that amounts are added up as the decimals they are. Definitions: the module's text above.
 
     All days are added up in one pass over the orders. A country is a number meanwhile, the later the
     name the higher: a text would make Spark sort all orders, where numbers are added up in a hash table.
     """
     names = sorted(countries)
     # 0 stands for an order without a country, and comes before all.
-    by_name = {name: number for number, name in enumerate(names, 1)}
-    numbers = literal([0, *(by_name[name] for name in countries)], "array<long>")
-    number = F.get(numbers, F.coalesce(F.array_position(text_array(countries), F.col("country")), F.lit(0)))
+    number = F.coalesce(F.array_position(text_array(names), F.col("country")), F.lit(0))
     facts = orders.select(
         *["customer_id", "invoice_no", "order_date", "lines"],
         F.col("amount" if large else "units").alias("amount"),
@@ -166,13 +162,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         with ThreadPoolExecutor(1) as beside:  # while the long query is put together and planned
             counts = beside.submit(line_counts, orders, run.as_of, settings.lookback_days)
             files = cleaned["files"].values()
-            countries = Counter(name for file in files for name in file["countries"])
             customers = customer_rfm(
                 orders,
                 days,
                 settings.lookback_days,
                 settings.cancellations,
-                [name for name, _ in countries.most_common()],
+                countries={name for file in files for name in file["countries"]},
                 large=any(file["large"] for file in files),
             )
             customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)

@@ -375,7 +375,7 @@ def rfm_of(
     countries = {row["country"] for row in table.where("country is not null").select("country").collect()}
     days = {"": D} | compared
     large = table.where("units is null").count() > 0
-    return customer_rfm(table, days, lookback, cancellations, list(countries), large=large)
+    return customer_rfm(table, days, lookback, cancellations, countries, large=large)
 
 
 def only(table: DataFrame) -> dict[str, Any]:
