@@ -52,9 +52,8 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
     shutil.rmtree(folder, ignore_errors=True)
     lake, events = landed(folder / "lake", files), folder / "events"
     events.mkdir()
-    options = shlex.split(os.environ["SPARK_SUBMIT_OPTS"])
-    # Executors start as in the image, with the class-data archive.
-    archive = [option for option in options if option.startswith(("-XX:SharedArchiveFile", "-Xlog:cds"))]
+    # Executors start as in the image: with the class-data archive, and Java as for a long job.
+    java = [word for word in shlex.split(os.environ["RFM_LONG_JOB_OPTS"]) if word.startswith("-X")]
     found = {}
     with cluster(executors, folder) as url:
         for task in TASKS:
@@ -62,7 +61,7 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
             settings = {
                 "spark.executor.cores": "1",
                 "spark.executor.memory": "1g",
-                "spark.executor.extraJavaOptions": " ".join(f'"{option}"' for option in archive),
+                "spark.executor.extraJavaOptions": " ".join(f'"{word}"' for word in java),
                 "spark.cores.max": str(executors),
                 # Spark's own rule counts the executors that are there by then: the same for all.
                 "spark.default.parallelism": str(executors),
