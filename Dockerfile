@@ -31,7 +31,9 @@ RUN jars=$(python -c 'import pyspark; print(pyspark.__path__[0])')/jars \
  && (cd classes && python -m zipfile -c "$jars/rfm-basic-auth.jar" rfm)
 
 FROM build AS build-airflow
-RUN pip uninstall --quiet --yes uv pip
+# Without MLlib, which every session would load Scala's reflection for, and no job uses.
+RUN rm /opt/venv/lib/python3*/site-packages/pyspark/jars/spark-mllib_*.jar \
+ && pip uninstall --quiet --yes uv pip
 
 FROM base AS airflow
 COPY --from=build-airflow /opt/venv /opt/venv

@@ -31,8 +31,9 @@ def java_options(
 
 
 def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
-    """About how many bytes of landed files a job works on: `ingest` and `clean` on the new ones, the
-    others on orders and customers, of which there is one for many lines."""
+    """About how many bytes of landed files a job works on: `ingest` and `clean` on the new ones (`clean` on
+    all when it drops repeats and any file has changed), the others on orders and customers, of which
+    there is one for many lines."""
     ingested: Files = (read_view(lake.ingested(settings.ingest_rules)) or NOTHING)["files"]
     if task == "ingest":
         try:
@@ -45,5 +46,7 @@ def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
     old = {name for name, entry in cleaned.items() if name in ingested}
     if task == "clean":
         old = {name for name in old if cleaned[name]["ingested_batch"] == ingested[name]["batch"]}
+        if settings.duplicates == "drop" and not old == ingested.keys() == cleaned.keys():
+            old = set()
         return sum(int(entry["size"]) for name, entry in ingested.items() if name not in old)
     return sum(int(ingested[name]["size"]) for name in old) // LINES_PER_ROW[task]

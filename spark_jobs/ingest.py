@@ -77,7 +77,7 @@ EXCEL_EPOCH = 25_569  # days from 1899-12-30 to 1970-01-01
 NO_BREAK_SPACE = "\u00a0"
 RECORDS_AT_ONCE = 50_000
 SMALLEST_BLOCK, LARGEST_BLOCK = 32 << 20, 128 << 20  # bytes of a file that one task reads
-TEXT_OF_A_TASK = 64 << 20  # bytes of files that are put together
+TEXT_OF_A_TASK = 64 << 20  # bytes of whole files, on average
 MISSING_ID = r"(?i)^(null|nan|none|na|n/a|#n/a|<na>)?\z"  # F.upper would load tables for all scripts: 1 s
 READING = "separator string, delimiter string, pattern string, width int, places array<int>"
 READINGS = [column.split()[0] for column in READING.split(", ")]
@@ -164,7 +164,8 @@ def landed_lines(
         starts |= starts_of_blocks(parts[0])
     if whole:
         size = sum(file.size for file, _ in whole.values())
-        # Neighbours are put together, and the largest files come first: in many tasks, so that none is long.
+        # Neighbours by size are put together, as many in each task, and the largest come first: in many
+        # tasks, so that the first are not very long.
         least = 2 * TASKS_PER_CORE * spark.sparkContext.defaultParallelism
         tasks = max(least, size // TEXT_OF_A_TASK + 1)
         parts.append(text_lines(spark, folder / "whole").coalesce(tasks))

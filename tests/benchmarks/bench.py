@@ -1,6 +1,6 @@
 """`make bench`: this pipeline beside what people would use instead, in one run on one machine.
 
-    python -m tests.benchmarks.bench [--quick] [--sizes 1,20,100] [--rounds 5,3,1]
+    python -m tests.benchmarks.bench [--quick] [--sizes 1,20,100] [--rounds 5,3,2]
 
 For each size a shop so many times the real one. In every round each contender does the same work in
 turn, so that a slow minute of the machine is shared by all. What a contender wrote is compared with

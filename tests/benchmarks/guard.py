@@ -1,7 +1,7 @@
 """`make guard`: two ratios within one run that a return to old ways would break.
 
-- a daily run of a small shop, five spark-submits, against the same with Spark's defaults (about a
-  half): it would rise to 1 without the class-data archive and the settings for short jobs
+- a daily run of a small shop, five spark-submits, against the same with Spark's defaults (about two
+  fifths): it would rise to 1 without the class-data archive and the settings for short jobs
 - `ingest` and `clean` of one new day against those of all days, at 10x (about a third): it would
   rise to 1 if all days were converted again
 """

@@ -48,7 +48,7 @@ def cluster(cores: int, folder: Path) -> Iterator[str]:
 
 
 def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Path) -> dict[str, Any]:
-    """Per job: wall seconds, processor seconds of all tasks, and its stage with the longest task."""
+    """Per job: processor seconds of all tasks, and its stage with the longest task."""
     shutil.rmtree(folder, ignore_errors=True)
     lake, events = landed(folder / "lake", files), folder / "events"
     events.mkdir()
@@ -76,7 +76,7 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
             measured = run(command, dict(os.environ), folder / "jobs.log")
             assert not measured.failed, f"{task} on {executors} executors: {measured.failed}"
             (log,) = events.iterdir()
-            found[task] = {"seconds": measured.seconds} | of_tasks(log)
+            found[task] = of_tasks(log)
             log.unlink()
     return found
 

@@ -47,6 +47,20 @@ def test_ingest_reads_what_no_view_names_and_clean_what_was_not_cleaned(
     assert bytes_to_read("ingest", lake, settings) == 1900
 
 
+def test_clean_reads_all_files_where_repeats_are_dropped_and_any_is_new(
+    lake: Lake, config: RunConfig
+) -> None:
+    settings = config.settings.model_copy(update={"duplicates": "drop"})
+    ingested, cleaned = lake.ingested(settings.ingest_rules), lake.cleaned(settings.clean_rules)
+    for stage in (ingested, cleaned):
+        stage.mkdir(parents=True)
+    lake.commit_view(ingested, view(lake, "old.csv", "new.csv"))
+    lake.commit_view(cleaned, view(lake, "old.csv", ingested_batch="b"))
+    assert bytes_to_read("clean", lake, settings) == 2000
+    lake.commit_view(cleaned, view(lake, "old.csv", "new.csv", ingested_batch="b") | {"listing": 2})
+    assert bytes_to_read("clean", lake, settings) == 0
+
+
 def test_a_long_job_gets_the_options_for_long_ones(
     lake: Lake, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
