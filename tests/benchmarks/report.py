@@ -130,8 +130,8 @@ def scaling(found: Rows) -> str:
     head += [f"longest task, {n}" for n in executors]
     return (
         f"\n\n### On a standalone cluster of one-core executors, at {found[0]['size']}x\n\n"
-        "Processor seconds of the threads of a job's tasks; then the longest task, of its stage's seconds (and tasks).\n\n"
-        + table(head, body)
+        "Processor seconds of the threads of a job's tasks; then the longest task, of its stage's seconds "
+        "(and tasks).\n\n" + table(head, body)
     )
 
 
