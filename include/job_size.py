@@ -6,18 +6,15 @@ gets those options in the place of SPARK_SUBMIT_OPTS. No result depends on it.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from include.config import Segmentation
 from include.errors import Refused
-from include.lake import NOTHING, Lake, read_view
+from include.lake import NOTHING, Files, Lake, files_to_clean, read_view
 from include.landing import landed_files
 
 LONG_JOB_OPTS = "RFM_LONG_JOB_OPTS"
 LONG_JOB_BYTES = 200 << 20
 LINES_PER_ROW = {"rfm": 20, "segment": 100, "publish": 100}  # orders and customers
-
-Files = dict[str, dict[str, Any]]
 
 
 def java_options(
@@ -43,10 +40,7 @@ def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
         known = {name: (entry["size"], entry["modified"]) for name, entry in ingested.items()}
         return sum(file.size for file in landed if known.get(file.name) != file.identity)
     cleaned: Files = (read_view(lake.cleaned(settings.clean_rules)) or NOTHING)["files"]
-    old = {name for name, entry in cleaned.items() if name in ingested}
     if task == "clean":
-        old = {name for name in old if cleaned[name]["ingested_batch"] == ingested[name]["batch"]}
-        if settings.duplicates == "drop" and not old == ingested.keys() == cleaned.keys():
-            old = set()
-        return sum(int(entry["size"]) for name, entry in ingested.items() if name not in old)
-    return sum(int(ingested[name]["size"]) for name in old) // LINES_PER_ROW[task]
+        new = files_to_clean(ingested, cleaned, drop_repeats=settings.duplicates == "drop")
+        return sum(int(ingested[name]["size"]) for name in new)
+    return sum(int(ingested[name]["size"]) for name in cleaned if name in ingested) // LINES_PER_ROW[task]

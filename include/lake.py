@@ -29,7 +29,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -46,6 +46,7 @@ PREVIOUS = "previous"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")
 
 View = dict[str, Any]
+Files = Mapping[str, dict[str, Any]]  # of a view, by the name of the landed file
 NOTHING: View = {"listing": 0, "files": {}, "sizes": {}, "stages": {}}
 
 
@@ -218,6 +219,16 @@ def order(record: dict[str, Any]) -> tuple[int, int]:
 def batches(view: View) -> set[str]:
     """The folder names of the batches that a view refers to."""
     return {f"batch={file['batch']}" for file in view["files"].values()}
+
+
+def files_to_clean(ingested: Files, known: Files, *, drop_repeats: bool) -> list[str]:
+    """The ingested files whose lines have not been through the rules yet; `known` are those that have.
+    Dropping repeats compares lines across files, so with it any change means all of them."""
+    live = {file: entry["batch"] for file, entry in ingested.items()}
+    new = [file for file in live if known.get(file, {}).get("ingested_batch") != live[file]]
+    if drop_repeats and (new or live.keys() != known.keys()):
+        return list(live)
+    return new
 
 
 def read_record(version: Path) -> dict[str, Any]:

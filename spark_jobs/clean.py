@@ -21,7 +21,7 @@ of runs leaves a batch of them each; then they are written together.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
-from include.config import Segmentation
 from include.job import (
     Run,
     job,
@@ -40,7 +39,7 @@ from include.job import (
     with_dictionaries_for,
     write_lines,
 )
-from include.lake import NOTHING, Lake, View, batches, link_files, read_view
+from include.lake import NOTHING, Lake, View, batches, files_to_clean, link_files, read_view
 from include.schemas import (
     AMOUNT,
     CANCELLATION,
@@ -192,16 +191,6 @@ def still_there(cleaned: View, lake: Lake, rules: str) -> dict[str, dict[str, An
     }
 
 
-def files_to_clean(ingested: View, known: Mapping[str, dict[str, Any]], settings: Segmentation) -> list[str]:
-    """The files whose lines have not been through the rules yet. Dropping repeats compares lines
-    across files, so with it any change means all of them."""
-    live = {file: entry["batch"] for file, entry in ingested["files"].items()}
-    new = [file for file in live if known.get(file, {}).get("ingested_batch") != live[file]]
-    if settings.duplicates == "drop" and (new or live.keys() != known.keys()):
-        return list(live)
-    return new
-
-
 def orders_together(run: Run, stage: Path, view: View) -> View:
     """The same orders written as one batch, when they lie in so many that `rfm` would spend its time
     on opening files."""
@@ -225,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         known = still_there(current, run.lake, settings.clean_rules)
         sizes = dict(current["sizes"])
         order_files, order_sizes = dict(current["orders"]["files"]), dict(current["orders"]["sizes"])
-        new = files_to_clean(ingested, known, settings)
+        new = files_to_clean(ingested["files"], known, drop_repeats=settings.duplicates == "drop")
         if new:
             part = ingested | {"files": {file: ingested["files"][file] for file in new}}
             folder = run.attempt / "cleaned"
