@@ -14,7 +14,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,21 +95,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def start_up(results: Results, rounds: int) -> None:
-    """A daily run on a small shop, one new day where all history is loaded, with the Makefile's
-    settings and with Spark's defaults."""
-    data = shop(1, FOLDER)
-    files, log = sorted(data.glob("*.csv")), FOLDER / "jobs.log"
-    history = landed(FOLDER / "history", files[:-1])
-    five_jobs(history, as_of_date_of(data), log)
-    for _ in range(rounds):
-        for who in (OURS, "Spark's defaults"):
-            lake = copy_of(history, FOLDER / "lake")
-            land(lake, files[-1:])
-            stages = five_jobs(lake, as_of_date_of(data), log, defaults=who != OURS)
-            results.add_jobs("daily increment", 1, who, stages)
-
-
 def full_load(results: Results, size: int, rounds: int) -> None:
     """From CSV files to the published snapshot; what is left is our lake of the last round."""
     data = shop(size, FOLDER)
@@ -127,16 +112,20 @@ def full_load(results: Results, size: int, rounds: int) -> None:
             shutil.rmtree(out)
 
 
-def increment(results: Results, size: int, rounds: int) -> None:
-    """One new day where all history is loaded."""
-    data = shop(size, FOLDER)
-    files, as_of, log = sorted(data.glob("*.csv")), as_of_date_of(data), FOLDER / "jobs.log"
-    history = landed(FOLDER / "history", files[:-1])
-    five_jobs(history, as_of, log)
+def daily_increments(results: Results, sizes: Sequence[int], rounds: int) -> None:
+    """One new day where all history is loaded: at every size in turn, since they are compared with each
+    other, and at the smallest with Spark's defaults too."""
+    days = {size: sorted(shop(size, FOLDER).glob("*.csv")) for size in sizes}
+    as_of, log = as_of_date_of(shop(sizes[0], FOLDER)), FOLDER / "jobs.log"
+    histories = {size: landed(FOLDER / "history" / f"{size}x", days[size][:-1]) for size in sizes}
+    for history in histories.values():
+        five_jobs(history, as_of, log)
     for _ in range(rounds):
-        lake = copy_of(history, FOLDER / "lake")
-        land(lake, files[-1:])
-        results.add_jobs("daily increment", size, OURS, five_jobs(lake, as_of, log))
+        for size, who in [(sizes[0], "Spark's defaults"), *((size, OURS) for size in sizes)]:
+            lake = copy_of(histories[size], FOLDER / "lake")
+            land(lake, days[size][-1:])
+            stages = five_jobs(lake, as_of, log, defaults=who != OURS)
+            results.add_jobs("daily increment", size, who, stages)
 
 
 def scaling_out(results: Results, size: int) -> None:
@@ -184,14 +173,12 @@ def main() -> None:
     rounds = [int(n) for n in (args.rounds or ("1,1" if args.quick else "5,3,2")).split(",")]
     with only_one():
         results = Results(FOLDER / "results.json")
-        start_up(results, rounds[0])
+        daily_increments(results, sizes, rounds[0])
         through_the_scheduler(results, sizes[0])
         if not args.quick:  # which would take half of its ten minutes
             scaling_out(results, sizes[-1])
         for size, times in zip(sizes, rounds, strict=True):
             full_load(results, size, times)
-            if size > 1:
-                increment(results, size, times)
     docs = FOLDER if args.quick else PROJECT / "include" / "docs"
     report.write(results.file, docs / "performance.md")
     subprocess.run([BENCH_PYTHON, PROJECT / "tests/benchmarks/plots.py", results.file, docs], check=True)
