@@ -92,8 +92,13 @@ def newest(snapshot: Snapshot, before: Path, tmp_path_factory: pytest.TempPathFa
     return content(snapshot(scratch))
 
 
+def log_of(task: str, lake: Path) -> str:
+    """What all jobs of the task have said."""
+    return (lake.parent / f"{task}.log").read_text()
+
+
 def finish(job: "subprocess.Popen[bytes]", lake: Path, task: str) -> None:
-    assert job.wait(120) == 0, (lake.parent / f"{task}.log").read_text()[-5000:]
+    assert job.wait(120) == 0, log_of(task, lake)[-5000:]
 
 
 def driver_of(job: "subprocess.Popen[bytes]") -> psutil.Process | None:
@@ -190,13 +195,18 @@ def test_a_job_killed_anywhere_and_tried_again_gives_the_undisturbed_result(
     struck = {"driver": 0, "group": 0}
     with reading(lake, old, new):
         for task in TASKS:
+            ended_well = 0
             for what in list(struck) * KILLS:
                 job = start(task, lake)
                 try:
-                    job.wait(random.uniform(0.1, seconds))
+                    ended_well += job.wait(random.uniform(0.1, seconds)) == 0
                 except subprocess.TimeoutExpired:
                     kill(job, what)
-                struck[what] += job.wait(60) != 0  # else its driver had ended already
+                    killed = job.wait(60) != 0
+                    struck[what] += killed
+                    ended_well += not killed
+                # One that is struck in its last moments may end well, but only when it has done its work.
+                assert log_of(task, lake).count(f"{task}  done in") >= ended_well
             began = time.monotonic()
             finish(start(task, lake), lake, task)
             seconds = time.monotonic() - began
