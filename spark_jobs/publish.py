@@ -133,10 +133,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
         with ThreadPoolExecutor(1) as beside:  # this process copies the table, Spark sorts the rejects
             table = beside.submit(write_table, source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
-            shown = files_with_rejects(files)
-            rejects = rejected(run, view, shown).orderBy("stage", "file", "line")
-            too_many = len(shown) == 1
-            write_csv(rejects.limit(REJECTS_LIMIT) if too_many else rejects, folder / "rejects.csv")
+            rejects = rejected(run, view, files_with_rejects(files)).orderBy("stage", "file", "line")
+            # With the limit each task sorts its own; without, Spark would read all twice, to part it.
+            write_csv(rejects.limit(REJECTS_LIMIT), folder / "rejects.csv")
             rows = table.result()
         record = run.record(stages["segment"]["rows_out"], rows, {})
         for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):
