@@ -24,7 +24,7 @@ CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
 # Part of the keys of cached lines: to be raised when the code reads or cleans a line differently, or
 # keeps something else of it.
-INGEST_RULES, CLEAN_RULES = 3, 6
+INGEST_RULES, CLEAN_RULES = 4, 6
 
 Reason = Literal[
     "no_header",
@@ -33,6 +33,7 @@ Reason = Literal[
     "wrong_number_of_fields",
     "quantity_unreadable",
     "unit_price_unreadable",
+    "amount_out_of_range",
     "invoice_date_unreadable",
     "invoice_date_out_of_range",
     "missing_customer",
@@ -44,7 +45,9 @@ Reason = Literal[
 ]
 Cancellations = Literal["net", "drop"]
 Duplicates = Literal["keep", "drop"]
-Days = Annotated[int, Field(ge=1, le=36_500)]
+Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
+# Spark's letters for dates and times, and texts in quotes.
+DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaVzOXxZ/.:, \[\]]|'[^']*')+)$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 M = TypeVar("M", bound=BaseModel)
 
@@ -90,10 +93,16 @@ class Columns(Strict):
 
 class Landing(Strict):
     columns: Columns
-    date_formats: list[str] = Field(min_length=1)
+    date_formats: list[DateFormat] = Field(min_length=1)
     earliest_date: date
-    latest_date: date
+    latest_date: date = Field(lt=date.max)
     settle_seconds: Annotated[float, Field(ge=0, le=600)]
+
+    @model_validator(mode="after")
+    def some_dates_between(self) -> "Landing":
+        if self.earliest_date > self.latest_date:
+            raise ValueError(f"earliest_date {self.earliest_date} is after latest_date {self.latest_date}")
+        return self
 
 
 class Segmentation(Strict):
@@ -192,6 +201,13 @@ class RunConfig(Strict):
     @property
     def hash(self) -> str:
         return short_hash(self.model_dump(mode="json"))
+
+    @property
+    def rules(self) -> str:
+        """What decides the snapshot, as a short hash: all but how many rejects it may have."""
+        settings = self.settings
+        of_rfm = [settings.lookback_days, settings.compare_days, settings.cancellations]
+        return short_hash([settings.clean_rules, *of_rfm, self.segment_map.model_dump()])
 
 
 def config_folder() -> Path:

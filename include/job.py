@@ -28,7 +28,7 @@ from include.config import (
     load_params,
 )
 from include.errors import Refused
-from include.lake import Lake, View, batches
+from include.lake import Lake, View, batches, read_record
 from include.schemas import AMOUNT
 from include.task_process import end_without_task
 
@@ -85,10 +85,22 @@ class Run:
             **more,
         }
 
+    def made_before(self, link: Path) -> tuple[Path, dict[str, Any]]:
+        """The version that the task before has made, and its record. Raises Refused when there is none, or
+        one of another configuration: the snapshot would be of two."""
+        version = link.resolve()
+        record = read_record(version)
+        if record.get("rules") != self.config.rules:
+            raise Refused(f"{link} was made with another configuration; clear the run from rfm on")
+        return version, record
+
     def read_batches(
         self, stage: Path, view: View, schema: StructType, outcome: str | None = None
     ) -> DataFrame:
-        """The lines that a view counts: of each batch those of the files still landed there."""
+        """The lines that a view counts: of each batch those of the files still landed there. Raises
+        Refused when a batch is not there."""
+        if gone := sorted(batch for batch in batches(view) if not (stage / batch).is_dir()):
+            raise Refused(f"{stage / gone[0]} is gone; clear the run from ingest on")
         # Of a batch without a line Spark could not tell the columns that are in the folders' names.
         filled = (stage / batch for batch in batches(view) if any((stage / batch).rglob("*.parquet")))
         folders = sorted(map(str, filled))
@@ -226,7 +238,6 @@ def parse_args(doc: str | None, argv: Sequence[str] | None) -> argparse.Namespac
         parser.error("no lake: give --lake FOLDER or set RFM_LAKE")
     if args.as_of is None and '"as_of"' not in args.params:
         parser.error("no as-of date: give --as-of YYYY-MM-DD")
-    args.lake = Path(args.lake)
     return args
 
 

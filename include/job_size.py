@@ -37,8 +37,7 @@ def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
             landed, _ = landed_files(lake.landing)
         except Refused:
             return 0  # the job will say why
-        known = {name: (entry["size"], entry["modified"]) for name, entry in ingested.items()}
-        return sum(file.size for file in landed if known.get(file.name) != file.identity)
+        return sum(file.size for file in landed if not file.is_of(ingested.get(file.name)))
     cleaned: Files = (read_view(lake.cleaned(settings.clean_rules)) or NOTHING)["files"]
     if task == "clean":
         new = files_to_clean(ingested, cleaned, drop_repeats=settings.duplicates == "drop")

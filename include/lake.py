@@ -45,6 +45,15 @@ SUPERSEDED_FOR_SECONDS = 3600  # how long a replaced snapshot stays, for readers
 PREVIOUS = "previous"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")
 
+# What is in a view.json:
+#   listing   of the landing folder, its number
+#   files     by name: the batch that holds its lines, how many are kept, and rejects by reason; in `ingested`
+#             also size, modified, rows (and sha256 where another file has its size), in `cleaned` also
+#             ingested_batch, countries, and whether an amount is large (schemas.ORDERS)
+#   sizes     by batch: of how many files it was written, which tells whether all of them still count
+#   stages    the records (job.Run.record) of the tasks so far
+#   orders    in `cleaned`: files and sizes of the batches of orders
+#   ingested  in `cleaned`: files and sizes of the view that it was made from
 View = dict[str, Any]
 Files = Mapping[str, dict[str, Any]]  # of a view, by the name of the landed file
 NOTHING: View = {"listing": 0, "files": {}, "sizes": {}, "stages": {}}
@@ -105,13 +114,16 @@ class Lake:
         """A number for an attempt or a listing of the landing folder; a later one has a higher one."""
         with self.locked("listing"):
             file = self.root / ".listing"
-            number = max(int(file.read_text()) if file.exists() else 0, self.highest_listing()) + 1
-            replace_text(file, str(number))
-            return number
+            last = int(file.read_text()) if file.exists() else self.highest_number()
+            replace_text(file, str(last + 1))
+            return last + 1
 
-    def highest_listing(self) -> int:
-        views = self.root.glob("ingested/*/view.json")
-        return max(((read_view(view.parent) or NOTHING)["listing"] for view in views), default=0)
+    def highest_number(self) -> int:
+        """Of all that the lake holds: what is numbered lower would not replace it."""
+        views = (read_view(file.parent) or NOTHING for file in self.root.glob("ingested/*/view.json"))
+        records = (read_record(file.parent) for file in self.root.glob(f"**/.versions/*/{RECORD}"))
+        numbers = [view["listing"] for view in views] + [max(precedence(record)) for record in records]
+        return max(numbers, default=0)
 
     def commit_view(self, stage: Path, view: View) -> View:
         """Make the view the stage's current one unless a later listing's is; returns the current."""
@@ -134,7 +146,7 @@ class Lake:
         versions = link.parent / ".versions"
         with self.locked("link"):
             current = link.resolve() if link.exists() else None
-            if current and order(read_record(current)) > order(record):
+            if current and precedence(read_record(current)) > precedence(record):
                 return None
             versions.mkdir(parents=True, exist_ok=True)
             version = versions / f"{link.name}.{uuid.uuid4().hex[:12]}"
@@ -211,14 +223,33 @@ def read_view(stage: Path) -> View | None:
     return view
 
 
-def order(record: dict[str, Any]) -> tuple[int, int]:
-    """Of two results for the same link the one with the higher order counts."""
+def precedence(record: dict[str, Any]) -> tuple[int, int]:
+    """Of two results for the same link the one with the higher numbers counts."""
     return record["listing"], record["attempt"]
 
 
 def batches(view: View) -> set[str]:
     """The folder names of the batches that a view refers to."""
     return {f"batch={file['batch']}" for file in view["files"].values()}
+
+
+def with_batches_of_now(view: View, stage: Path) -> View:
+    """The view of the same files, each in a batch that is still there: a run beside may have written its
+    lines anew since. Raises Refused for a file that has been replaced or deleted, and its lines with it."""
+    gone = {batch for batch in batches(view) if not (stage / batch).is_dir()}
+    current = read_view(stage) or NOTHING
+
+    def landed(of: View, name: str) -> tuple[int, int] | None:
+        file = of.get("ingested", of)["files"].get(name)
+        return (file["size"], file["modified"]) if file else None
+
+    files = dict(view["files"])
+    for name, file in view["files"].items():
+        if f"batch={file['batch']}" in gone:
+            if landed(view, name) != landed(current, name):
+                raise Refused(f"{name} has been replaced or deleted meanwhile; clear the run from ingest on")
+            files[name] = file | {"batch": current["files"][name]["batch"]}
+    return view | {"files": files, "sizes": view["sizes"] | current["sizes"]}
 
 
 def files_to_clean(ingested: Files, known: Files, *, drop_repeats: bool) -> list[str]:

@@ -13,7 +13,7 @@ import re
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class LandedFile:
     @property
     def identity(self) -> tuple[int, int]:
         return self.size, self.modified
+
+    def is_of(self, entry: Mapping[str, Any] | None) -> bool:
+        """Whether this very file, unchanged since, is what a view's entry is about."""
+        return entry is not None and self.identity == (entry["size"], entry["modified"])
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,16 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], dict[str, str]]:
     found, others = [], {}
     for path in sorted(everything_below(landing)):
         parts = path.relative_to(landing).parts
+        linked_folder = path.is_symlink() and path.is_dir()
         hidden = any(part.startswith((".", "_")) for part in parts)
-        if hidden or not path.name.lower().endswith((".csv", ".csv.gz")):
+        if hidden or not (linked_folder or path.name.lower().endswith((".csv", ".csv.gz"))):
             continue
         # A name that is not UTF-8 is shown with its bytes escaped, since it will stand in UTF-8 files.
         name = os.fsencode("/".join(parts)).decode("utf-8", errors="backslashreplace")
         if path.is_file():
             found.append(LandedFile(path, name, *identity(path)))
+        elif linked_folder:
+            others[name] = "is a link to a folder, which is not followed"
         else:
             others[name] = "is a folder" if path.is_dir() else "is no file, or a link to nowhere"
     if not found:
@@ -120,15 +127,19 @@ def still_written(files: Iterable[LandedFile], settle_seconds: float) -> dict[st
 
 
 def same_content(files: list[LandedFile], entries: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Files whose bytes are those of an earlier file: name -> the earlier name. Only files of
-    equal size are looked into; their digest is kept in their entry."""
-    of_size = Counter(file.size for file in files)
+    """Files that have an entry, and in it the bytes of an earlier file: name -> the earlier name. Only those
+    of equal size are looked into; their digest is kept in their entry. It is all that tells what a file
+    held that has been changed since."""
+    of_size = Counter(entry["size"] for entry in entries.values())
     copies, first_with = dict[str, str](), dict[str, str]()
     for file in files:
-        if file.size and of_size[file.size] > 1:
-            entry = entries[file.name]
-            entry["sha256"] = entry.get("sha256") or sha256(file.path)
-            first = first_with.setdefault(entry["sha256"], file.name)
+        entry = entries.get(file.name)
+        if not entry or not entry["size"] or of_size[entry["size"]] == 1:
+            continue
+        if "sha256" not in entry and file.is_of(entry):
+            entry["sha256"] = sha256(file.path)
+        if digest := entry.get("sha256"):
+            first = first_with.setdefault(digest, file.name)
             if first != file.name:
                 copies[file.name] = first
     return copies

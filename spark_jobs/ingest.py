@@ -15,6 +15,7 @@ that cannot be typed is rejected with its text and the first reason that applies
     wrong_number_of_fields     fewer or more than in the header, or quotes that do not close
     quantity_unreadable        not a whole number of at most 32 bits
     unit_price_unreadable      not a number, or beyond DECIMAL(18,4): nothing is rounded
+    amount_out_of_range        quantity times unit price is a trillion or more, such as a barcode as price
     invoice_date_unreadable    none of the configured formats
     invoice_date_out_of_range  before earliest_date or after latest_date
 """
@@ -67,6 +68,7 @@ from include.schemas import (
 WIDE = DecimalType(38, 20)  # wide enough to see what DECIMAL(18,4) would round away
 # Texts that WIDE holds exactly; longer ones, and exponents that would take for ever, are no prices.
 PLAIN_NUMBER = r"^[+-]?(\d{1,38}\.?|\d{0,38}\.\d{1,19}0*)$"
+LARGEST_AMOUNT = 10**12  # not reached by a line: customers' sums stay within schemas.PENCE
 WITH_EXPONENT = r"^[+-]?\d{1,16}(\.\d{0,16})?[eE][+-]?\d{1,2}$"
 WITH_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)? ?(Z|[+-]\d\d:?\d\d)?$"
@@ -324,6 +326,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
             "customer_id": customer_id(F.col("customer_id")),
         }
     )
+    amount = F.abs(F.col("quantity") * F.col("unit_price"))
     day = F.col("invoice_date").cast("date")
     plausible = day.between(F.lit(landing.earliest_date), F.lit(landing.latest_date))
     reason = (
@@ -333,6 +336,7 @@ def typed_lines(lines: DataFrame, landing: Landing, time_zone: str) -> DataFrame
         .when(F.col("fields").isNull(), "wrong_number_of_fields")
         .when(F.col("quantity").isNull(), "quantity_unreadable")
         .when(F.col("unit_price").isNull(), "unit_price_unreadable")
+        .when(amount >= LARGEST_AMOUNT, "amount_out_of_range")
         .when(F.col("invoice_date").isNull(), "invoice_date_unreadable")
         .when(~plausible, "invoice_date_out_of_range")
     )
@@ -381,6 +385,8 @@ def usual_lines(lines: DataFrame, landing: Landing) -> DataFrame:
     )
     usual = F.col("usual") & F.col("quantity").isNotNull() & F.col("unit_price").isNotNull()
     usual = usual & (F.col("invoice_date") >= earliest) & (F.col("invoice_date") < after_latest)
+    # Their product is below LARGEST_AMOUNT, and two limits are quicker than a product.
+    usual = usual & F.col("quantity").between(-99_999, 99_999) & F.col("unit_price").between(-(10**7), 10**7)
     return (
         typed.withColumn("reason", F.when(F.col("damaged"), "file_damaged"))
         .withColumn("outcome", F.when(usual, "kept").otherwise("unusual"))
@@ -505,23 +511,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         listing = run.lake.next_number()
         landed, not_counted = landed_files(run.lake.landing)
         current = read_view(stage) or NOTHING
-        known = {file.name: entry for file in landed if (entry := known_entry(file, stage, current))}
-        fresh = [file for file in landed if file.name not in known]
-        growing = still_written(fresh, settings.landing.settle_seconds)
-        not_counted |= unreadable(fresh) | growing
-        counted = [file for file in landed if file.name not in not_counted]
-        entries = {f.name: known.get(f.name) or {"size": f.size, "modified": f.modified} for f in counted}
-        for copy, first in same_content(counted, entries).items():
+        entries = {file.name: entry for file in landed if (entry := known_entry(file, stage, current))}
+        fresh = [file for file in landed if not file.is_of(entries.get(file.name))]
+        waits = unreadable(fresh) | still_written(fresh, settings.landing.settle_seconds)
+        not_counted |= waits
+        for file in fresh:
+            if file.name not in waits:
+                entries[file.name] = {"size": file.size, "modified": file.modified}
+            elif file.name in entries:  # rather the file as it was than without it
+                not_counted[file.name] += "; counted as it was before"
+        for copy, first in same_content(landed, entries).items():
             not_counted[copy] = f"has the same content as {first}"
             del entries[copy]
-        for name in growing:
-            if before := current["files"].get(name):  # rather the file as it was than without it
-                entries[name] = before
-                not_counted[name] += "; counted as it was before"
         for name, why in not_counted.items():
             log.warning("ingest  not counted: %s %s", name, why)
 
-        new = [file for file in counted if "batch" not in entries.get(file.name, {"batch": None})]
+        new = [file for file in landed if "batch" not in entries.get(file.name, {"batch": None})]
         sizes = dict(current["sizes"])
         if new:
             log.info("ingest  converting %d of %d landed files", len(new), len(landed))
@@ -549,11 +554,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def known_entry(file: LandedFile, stage: Path, view: View) -> dict[str, Any] | None:
-    """What the view says of the very same file, where its lines are still there."""
+    """What the view says of a file, as it is or as it was before, where its lines are still there."""
     entry = view["files"].get(file.name)
-    if entry and (entry["size"], entry["modified"]) == file.identity:
-        return dict(entry) if (stage / f"batch={entry['batch']}").is_dir() else None
-    return None
+    return dict(entry) if entry and (stage / f"batch={entry['batch']}").is_dir() else None
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -28,7 +29,7 @@ from include.config import Segmentation
 from include.errors import Refused
 from include.exports import write_csv, write_table
 from include.job import Run, job, line_amount, log, reconcile, reject_reason
-from include.lake import read_record
+from include.lake import View, with_batches_of_now
 from include.schemas import CLEANED_DATA, CUSTOMER_SEGMENTS, LINES, REJECTS
 
 # Rows of rejects.csv, so that a day does not cost what all history costs. All are in the lake's parquet.
@@ -106,22 +107,27 @@ def files_with_rejects(files: dict[str, dict[str, Any]]) -> list[str]:
 
 def rejected(run: Run, view: dict[str, Any], files: Collection[str]) -> DataFrame:
     """Every rejected line of the files, of both stages: stage, file, line, reason, raw."""
-    settings = run.config.settings
-    of_ingest, of_clean = (
-        part | {"files": {file: part["files"][file] for file in files}} for part in (view["ingested"], view)
+    ingested, cleaned = (
+        lines_of(run, stage, part | {"files": {file: part["files"][file] for file in files}}, "rejected")
+        for stage, part in (
+            (run.lake.ingested(run.config.settings.ingest_rules), view["ingested"]),
+            (run.lake.cleaned(run.config.settings.clean_rules), view),
+        )
     )
-    ingested = run.read_batches(run.lake.ingested(settings.ingest_rules), of_ingest, LINES, "rejected")
-    cleaned = run.read_batches(run.lake.cleaned(settings.clean_rules), of_clean, LINES, "rejected")
     both = ingested.withColumn("stage", F.lit("ingest")).unionByName(
         cleaned.withColumn("stage", F.lit("clean"))
     )
     return both.withColumn("reason", reject_reason()).select(*REJECTS)
 
 
+def lines_of(run: Run, stage: Path, view: View, outcome: str) -> DataFrame:
+    """The lines behind the snapshot: the view is as old as that, and runs beside go on."""
+    return run.read_batches(stage, with_batches_of_now(view, stage), LINES, outcome)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     with job("publish", __doc__, argv) as run:
-        source = run.lake.segments(run.as_of, run.config.variant).resolve()
-        made_from = read_record(source)
+        source, made_from = run.made_before(run.lake.segments(run.as_of, run.config.variant))
         view, stages = made_from["view"], made_from["stages"]
         check_stages(stages)
         files = input_files(view)
@@ -142,15 +148,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             shutil.copy(source / name, folder / name)
         if run.export_cleaned_data:
             stage = run.lake.cleaned(run.config.settings.clean_rules)
-            write_csv(cleaned_data(run.read_batches(stage, view, LINES, "kept")), folder / "cleaned_data.csv")
+            write_csv(cleaned_data(lines_of(run, stage, view, "kept")), folder / "cleaned_data.csv")
 
         link = run.lake.published(run.as_of, run.config.variant)
         version = run.lake.commit_version(folder, link, run_record(run, made_from, record))
         if version is None:
             log.warning("publish  %s already holds a run over a later listing; it stays", link)
-        elif run.config.variant is None:
-            run.lake.point_latest()
-        log.info("publish  %s customers are in %s", f"{rows:,}", link)
+        else:
+            if run.config.variant is None:
+                run.lake.point_latest()
+            log.info("publish  %s customers are in %s", f"{rows:,}", link)
         url = os.environ.get(warehouse.URL)
         if url and run.config.variant is None:
             run.spark.stop()  # the next job may have the cluster meanwhile

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from include.config import Cancellations
@@ -34,6 +34,7 @@ def customer_rfm(
     cancellations: Cancellations,
     countries: Collection[str],
     large: bool,
+    seen: Observation,
 ) -> DataFrame:
     """One row per customer with a purchase that counts as of one of the days; columns as in schemas.RFM
     but as_of. Those of a day have its key before their names ({"": as_of, "compared_": earlier}), and
@@ -42,7 +43,8 @@ def customer_rfm(
     Money is of the currency, with two decimals; `returned` is positive. The country is
     that of the last purchase, the first by name where that day has several. `lines` counts the
     landed lines behind the row; `countries` are those of the orders; `large` says that an order has
-    no `units`, so that amounts are added up as the decimals they are. Definitions: the module's text above.
+    no `units`, so that amounts are added up as the decimals they are. `seen` counts the lines of those
+    `without_purchase` as of the first day. Definitions: the module's text above.
 
     All days are added up in one pass over the orders. A country is a number meanwhile, the later the
     name the higher: a text would make Spark sort all orders, where numbers are added up in a hash table.
@@ -66,6 +68,8 @@ def customer_rfm(
         *[added.alias(name) for key in days for name, added in of_customer(key)]
     )
     bought = [F.col(f"{key}frequency") > 0 for key in days]
+    without_purchase = F.coalesce(F.sum(F.when(~bought[0], F.col("lines"))), F.lit(0))
+    customers = customers.observe(seen, without_purchase.alias("without_purchase"))
     return customers.where(F.greatest(*bought, F.lit(False))).select(
         "customer_id",
         *[
@@ -158,6 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Nearly every order is a group of its own: the small table before the large one finds nothing.
         run.spark.conf.set("spark.sql.codegen.aggregate.map.twolevel.enabled", "false")
         folder = str(run.attempt / "version" / "customers")
+        seen = Observation()
         days = {"": run.as_of, COMPARED: run.as_of - timedelta(days=settings.compare_days)}
         with ThreadPoolExecutor(1) as beside:  # while the long query is put together and planned
             counts = beside.submit(line_counts, orders, run.as_of, settings.lookback_days)
@@ -169,6 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 settings.cancellations,
                 countries={name for file in files for name in file["countries"]},
                 large=any(file["large"] for file in files),
+                seen=seen,
             )
             customers = customers.withColumn("as_of", F.lit(run.as_of)).select(*RFM.names)
             with_dictionaries_for(customers.write, "country").parquet(folder)
@@ -179,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         (row,) = written.agg(F.coalesce(F.sum("lines"), F.lit(0)).alias("lines"), *frequencies).collect()
         rows_in = lines["all"]
         left_out = {name: lines[name] for name in REASONS}
-        left_out["customer_without_purchase"] = rows_in - row["lines"] - sum(left_out.values())
+        left_out["customer_without_purchase"] = seen.get["without_purchase"]
         customers_of = {day.isoformat(): row[key] for key, day in days.items()}
         record = run.record(rows_in, row["lines"], left_out, customers=customers_of)
         run.lake.commit_version(
@@ -188,6 +194,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             {
                 "listing": cleaned["listing"],
                 "attempt": run.number,
+                "rules": run.config.rules,
                 "view": cleaned,
                 "stages": cleaned["stages"] | {"rfm": record},
             },

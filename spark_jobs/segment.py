@@ -22,7 +22,6 @@ from pyspark.sql import functions as F
 from include.config import SegmentMap
 from include.exports import csv_line, write_small_csv
 from include.job import job, small_table, text_array, with_dictionaries_for
-from include.lake import read_record
 from include.schemas import COMPARED, CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
 K = 5
@@ -246,8 +245,7 @@ def ratio(part: Decimal | int, whole: Decimal | int, places: int) -> Decimal | N
 def main(argv: Sequence[str] | None = None) -> None:
     with job("segment", __doc__, argv) as run:
         settings, segments = run.config.settings, run.config.segment_map
-        source = run.lake.rfm(run.as_of, run.config.variant).resolve()
-        made_from = read_record(source)
+        source, made_from = run.made_before(run.lake.rfm(run.as_of, run.config.variant))
         customers = run.spark.read.schema(RFM).parquet(str(source / "customers"))
 
         counts = made_from["stages"]["rfm"]["customers"]

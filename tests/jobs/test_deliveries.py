@@ -126,6 +126,27 @@ def test_the_lake_is_always_the_one_made_from_scratch(snapshot: Snapshot, tmp_pa
             assert file["kept"] == file["clean"]["kept"] + sum(file["clean"]["rejects"].values()), name
 
 
+def test_a_task_cleared_alone_publishes_all_of_its_snapshot_or_nothing(
+    run: RunJob, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """The lines behind a snapshot may be gone by then."""
+    lake = tmp_path / "lake"
+    first = land(lake / "landing", "first.csv", csv_bytes(line(), line(quantity="x"), line(customer="")))
+    wanted = published(snapshot(lake, "2011-02-09", PARAMS))
+    shutil.rmtree(lake / "ingested")  # a cache, so that the next run writes the lines anew
+    shutil.rmtree(lake / "cleaned")
+    land(lake / "landing", "second.csv", csv_bytes(line(invoice="536366")))
+    snapshot(lake, "2011-02-10", PARAMS)
+    assert run("publish", lake, "2011-02-09", PARAMS).code == 0
+    assert published(lake / "published" / "as_of=2011-02-09") == wanted
+
+    first.write_bytes(csv_bytes(line(quantity="7")))
+    snapshot(lake, "2011-02-10", PARAMS)
+    message = run("publish", lake, "2011-02-09", PARAMS).refusal
+    assert "first.csv has been replaced or deleted meanwhile; clear the run from ingest on" in message
+    assert published(lake / "published" / "as_of=2011-02-09") == wanted
+
+
 def test_a_file_replaced_between_ingest_and_clean_counts_as_it_is_now(
     run: RunJob, snapshot: Snapshot, tmp_path: Path
 ) -> None:

@@ -294,6 +294,23 @@ def test_a_job_before_its_turn_is_refused(run: RunJob, tmp_path: Path, task: str
     assert not (tmp_path / "published").exists()
 
 
+@pytest.mark.parametrize("task", ["segment", "publish"])
+def test_a_job_after_a_change_of_the_configuration_is_refused(
+    run: RunJob, shop: Path, tmp_path: Path, task: str
+) -> None:
+    """What lies there was made by the configuration before, and a snapshot is of one."""
+    lake, config = copy_of(shop, tmp_path / "lake"), tmp_path / "config"
+    shutil.copytree(PROJECT / "include" / "config", config)
+    file = config / "segmentation.yaml"
+    file.write_text(file.read_text().replace("reject_threshold: 0.50", "reject_threshold: 0.40"))
+    assert run(task, lake, config=config).code == 0, "it may be wanted for the very rejects"
+    file.write_text(file.read_text().replace("compare_days: 30", "compare_days: 31"))
+    assert (
+        "was made with another configuration; clear the run from rfm on"
+        in run(task, lake, config=config).refusal
+    )
+
+
 def test_too_many_rejects_are_refused_and_the_snapshot_before_stays(
     run: RunJob, shop: Path, tmp_path: Path
 ) -> None:

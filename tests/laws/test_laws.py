@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
+from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as F
 
 from include.config import PROJECT, RunConfig, load_segment_map
@@ -88,7 +88,9 @@ class Shop:
         segments = load_segment_map(MAPS, map_name)
         days = {"": AS_OF, COMPARED: AS_OF - timedelta(days=30)}
         countries = [row["country"] for row in self.orders.select("country").distinct().collect()]
-        rfm = customer_rfm(self.orders, days, lookback, cancellations, countries, large=large)
+        rfm = customer_rfm(
+            self.orders, days, lookback, cancellations, countries, large=large, seen=Observation()
+        )
         customers = rfm.withColumn("as_of", F.lit(AS_OF)).localCheckpoint()
         counts = {key: customers.where(F.col(f"{key}frequency").isNotNull()).count() for key in days}
         cuts = cut_points(customers, {key: n for key, n in counts.items() if n})

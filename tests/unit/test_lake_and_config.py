@@ -28,8 +28,9 @@ from include.config import (
 from include.errors import Refused
 from include.exports import LINE, write_csv, write_small_csv, write_table
 from include.job import small_table
-from include.lake import Lake, read_record, read_view
+from include.lake import Lake, read_record, read_view, with_batches_of_now
 from include.landing import file_format, landed_files, same_content
+from include.run import land
 from spark_jobs.publish import check_reject_shares, check_stages
 
 CONFIG = PROJECT / "include" / "config"
@@ -78,6 +79,31 @@ def test_listings_are_numbered_upwards_even_when_the_counter_is_lost(lake: Lake)
     lake.commit_view(lake.ingested("rules"), {"listing": first + 5, "files": {}})
     (lake.root / ".listing").unlink()
     assert lake.next_number() == first + 6
+
+
+def test_a_lake_of_which_only_the_published_part_is_left_goes_on_from_its_numbers(lake: Lake) -> None:
+    version(lake, 7, "old", number=9)
+    (lake.root / ".listing").unlink(missing_ok=True)
+    assert lake.next_number() == 10
+    assert version(lake, 10, "new") is not None
+    assert (lake.published(DAY) / "file").read_text() == "new"
+
+
+def test_a_view_finds_lines_that_a_run_beside_has_written_anew(lake: Lake) -> None:
+    stage = lake.cleaned("r")
+    (stage / "batch=new").mkdir(parents=True)
+    file = {"size": 1, "modified": 2}
+    view = {
+        "files": {"a.csv": {"batch": "swept"}},
+        "sizes": {"swept": 1},
+        "ingested": {"files": {"a.csv": file}},
+    }
+    now = view | {"listing": 1, "files": {"a.csv": {"batch": "new"}}, "sizes": {"new": 1}}
+    lake.commit_view(stage, now)
+    assert with_batches_of_now(view, stage)["files"] == {"a.csv": {"batch": "new"}}
+    lake.commit_view(stage, now | {"ingested": {"files": {"a.csv": file | {"modified": 3}}}})
+    with pytest.raises(Refused, match=r"a\.csv has been replaced or deleted meanwhile; clear the run"):
+        with_batches_of_now(view, stage)
 
 
 def test_latest_points_to_the_newest_date_and_links_are_relative(lake: Lake, tmp_path: Path) -> None:
@@ -165,7 +191,44 @@ def test_of_files_with_the_same_content_the_first_by_name_counts(lake: Lake) -> 
     for name, text in {"a.csv": "one", "b.csv": "two", "c.csv": "one", "d.csv": "three"}.items():
         (lake.landing / name).write_text(text)
     files, _ = landed_files(lake.landing)
-    assert same_content(files, {file.name: {} for file in files}) == {"c.csv": "a.csv"}
+    entries = {file.name: {"size": file.size, "modified": file.modified} for file in files}
+    assert same_content(files, entries) == {"c.csv": "a.csv"}
+
+
+def test_a_file_that_counts_as_it_was_before_has_the_content_it_had(lake: Lake) -> None:
+    (lake.landing / "a.csv").write_text("one")
+    (lake.landing / "z.csv").write_text("one")
+    files, _ = landed_files(lake.landing)
+    entries = {file.name: {"size": file.size, "modified": file.modified} for file in files}
+    assert same_content(files, entries) == {"z.csv": "a.csv"}
+    (lake.landing / "a.csv").write_text("half of another")
+    files, _ = landed_files(lake.landing)
+    assert same_content(files, entries) == {"z.csv": "a.csv"}
+    del entries["a.csv"]["sha256"]
+    assert same_content(files, entries) == {}, "nobody knows what it held"
+
+
+def test_a_linked_folder_is_reported_since_it_is_not_followed(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.csv").write_text("two")
+    (lake.landing / "a.csv").write_text("one")
+    (lake.landing / "more").symlink_to(tmp_path / "elsewhere")
+    files, others = landed_files(lake.landing)
+    assert [file.name for file in files] == ["a.csv"]
+    assert others == {"more": "is a link to a folder, which is not followed"}
+
+
+def test_what_is_removed_from_the_data_folder_is_removed_from_landing(lake: Lake, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("A.CSV", "b.csv", "c.csv.gz"):
+        (data / name).write_text("lines")
+    land(data, lake)
+    (lake.landing / "data" / "d.csv.part").write_text("of somebody else")
+    (data / "A.CSV").unlink()
+    (data / "c.csv.gz").unlink()
+    land(data, lake)
+    assert {file.name for file in (lake.landing / "data").iterdir()} == {"b.csv", "d.csv.part"}
 
 
 # -- publish ------------------------------------------------------------------------------------

@@ -71,6 +71,10 @@ def column(table: DataFrame, name: str) -> list[Any]:
         ({"price": "2.5500000"}, None),
         ({"price": "GBP 2"}, "unit_price_unreadable"),
         ({"price": "nan"}, "unit_price_unreadable"),
+        ({"quantity": "2400", "price": "5012345678900"}, "amount_out_of_range"),
+        ({"quantity": "-2147483648", "price": "99999999999999.9999"}, "amount_out_of_range"),
+        ({"quantity": "1", "price": "999999999999.9999"}, None),
+        ({"quantity": "1", "price": "1000000000000"}, "amount_out_of_range"),
         ({"date": "12/1/2010 8:26"}, None),
         ({"date": "2010-12-01T08:26:00"}, None),
         ({"date": "2010-02-30 08:26:00"}, "invoice_date_unreadable"),
@@ -104,10 +108,13 @@ QUANTITIES = [
     "-0",
     "2147483647",
     "2147483648",
+    "100000",
+    "-100001",
     "٣",
 ]
 PRICES = ["2.55", "2.55555", "2.5500000", ".5", "5.", "1e2", "1E2", "1,234.5", "-0", "+2.5", "\t2.5", "2.5 5",
-          "0000000000001.5", "12345678901234.5678", "99999999999999.9999", "1.", ".", "", "-", "NaN",
+          "0000000000001.5", "10000000", "10000000.1", "-10000001",
+          "12345678901234.5678", "99999999999999.9999", "1.", ".", "", "-", "NaN",
           "2.5.5"]  # fmt: skip
 TIMES = ["2010-12-01 08:26:00", "2010-12-01T08:26:00", "2010-12-01 08:26:0Z", "2010-12-01 08:26:.5",
          "+010-12-01 08:26:00", "2010-13-01 08:26:00", "2010-12-01 24:00:00", "2010-12-01 08:60:00",
@@ -122,6 +129,7 @@ def test_a_line_in_the_usual_spelling_is_typed_as_with_all_that_is_understood(
     spelled = [{"quantity": f'"{text}"' if "," in text else text} for text in QUANTITIES]
     spelled += [{"price": f'"{text}"' if "," in text else text} for text in PRICES]
     spelled += [{"date": text} for text in TIMES]
+    spelled += [{"quantity": text, "price": "10000000"} for text in ("99999", "100000", "-100000")]
     file = LandedFile(land(tmp_path, "a.csv", csv_bytes(*[line(**one) for one in spelled])), "a.csv", 1, 1)
     rules = config.settings.landing
     form = file_format(file, rules.columns)
@@ -375,7 +383,7 @@ def rfm_of(
     countries = {row["country"] for row in table.where("country is not null").select("country").collect()}
     days = {"": D} | compared
     large = table.where("units is null").count() > 0
-    return customer_rfm(table, days, lookback, cancellations, countries, large=large)
+    return customer_rfm(table, days, lookback, cancellations, countries, large=large, seen=Observation())
 
 
 def only(table: DataFrame) -> dict[str, Any]:
