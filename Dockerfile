@@ -11,6 +11,7 @@ RUN mkdir -p /usr/share/man/man1 \
 # The user's id owns the files of the lake; it has a name because Java ends without one.
 RUN useradd --uid 50000 --create-home --shell /usr/sbin/nologin rfm \
  && install -d -o rfm -g rfm /lake /events /opt/airflow /opt/airflow/logs /opt/spark-conf /opt/spark-work \
+      /home/rfm/notebooks \
  && install -d /opt/no-conf
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 

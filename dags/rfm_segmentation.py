@@ -9,13 +9,13 @@ One run publishes the snapshot **as of** one date: it counts what was bought bef
 | `ingest` | converts landed CSV files that are new or changed | the message names the file, line and column |
 | `clean` | applies the business rules; every line is kept or rejected with a reason | |
 | `rfm` | recency, frequency, monetary of each customer | |
-| `segment` | scores, segments, and the segment of 30 days before | |
+| `segment` | scores, segments, and the segment of `compare_days` before | |
 | `publish` | checks that the counts add up, then swaps the snapshot in | the snapshot before stays visible |
 
 **Which date?** A scheduled or backfilled run for day X covers X completely and is as of X + 1.
-A run triggered by hand is as of today, or of its `as_of` param. Any run may be repeated, cleared,
-or run beside others, in any order: the result depends on the landed files, the date and the
-configuration only.
+A run triggered by hand is as of today (before 02:00 still of yesterday), or of its `as_of` param.
+Any run may be repeated, cleared, or run beside others, in any order: the result depends on the
+landed files, the date and the configuration only.
 
 **Results** are in `$RFM_LAKE/published/as_of=<date>/`, and `published/latest`. Params other than as
 configured publish to `published/variants/<label>/` and change nothing else.

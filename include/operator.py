@@ -105,8 +105,8 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             options = self.java_options()
         except Refused as error:
             self.fail(f"{self.task_id}: {error}")
-        self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())}
-        self.env_vars |= options
+        self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())} | options
+        os.environ.update(self.env_vars)  # on Kubernetes they reach a driver in the cluster only
         if self.task_id == "publish" and (url := warehouse_url()):
             os.environ[WAREHOUSE] = url  # not in env_vars, which Airflow shows
         try:
@@ -148,7 +148,7 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         example = """{"conn_type": "spark", "host": "local[*]"} or {..., "host": "spark://master:7077"}"""
         try:
             connection = BaseHook.get_connection(self._conn_id)
-            port = connection.port
+            _ = connection.port  # a wrong one is found as it is read
         except (AirflowNotFoundException, ValueError) as error:
             raise Refused(
                 f"connection {self._conn_id!r} is missing or unreadable ({error}), and Spark would "
@@ -156,7 +156,6 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             ) from None
         if not connection.host and connection.conn_type != "yarn":
             raise Refused(f"connection {self._conn_id!r} has no host; make it {example}")
-        del port
 
     def on_kill(self) -> None:
         """End the submit process and every process below it: a Python driver outlives its JVM."""

@@ -14,21 +14,23 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, track
 from rich.table import Table
 
-from include.config import Params, RunConfig, as_of_date, config_folder, load_config, load_params
+from include.config import Params, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
 from include.lake import Lake
 from include.sample import SAMPLE_AS_OF
@@ -68,7 +70,7 @@ def land(data: Path, lake: Lake) -> str:
         part = target.with_name(f".{target.name}.part")
         shutil.copy2(wanted[name], part)
         part.replace(target)
-    gone = [p for p in place.rglob("*.csv*") if p.is_file() and p.relative_to(place) not in wanted]
+    gone = [path for path in place.rglob("*") if is_csv(path) and path.relative_to(place) not in wanted]
     for path in gone:
         path.unlink()
     told = f"{len(fresh)} new or changed" + (f", {len(gone)} removed" if gone else "")
@@ -91,23 +93,35 @@ def run_dag(conf: dict[str, Any], lake: Lake) -> int:
     airflow = [sys.executable, "-m", "airflow"]
     env = os.environ | {"RFM_LAKE": str(lake.root)}
     with log.open("w") as output:
-        if not (AIRFLOW_HOME / "airflow.db").exists():
-            with console.status("setting up Airflow's database"):
-                subprocess.run([*airflow, "db", "migrate"], env=env, stdout=output, stderr=output, check=True)
-        command = [*airflow, "dags", "test", "rfm_segmentation", "--conf", json.dumps(conf)]
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
-        try:
-            show_progress(process, started)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-    if process.returncode == 0:
+        code = migrated(airflow, env, output)
+        if code == 0:
+            command = [*airflow, "dags", "test", "rfm_segmentation", "--conf", json.dumps(conf)]
+            process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
+            try:
+                show_progress(process, started)
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+            code = process.returncode
+    if code == 0:
         return 0
     told = FAILURE.findall(log.read_text(errors="replace"))
-    console.print(f"[red]failed[/]  {told[-1] if told else 'see the log'}", soft_wrap=True)
-    console.print(f"log     {log}", soft_wrap=True)
+    console.print(f"[red]failed[/]  {escape(told[-1]) if told else 'see the log'}", soft_wrap=True)
+    console.print(f"log     {escape(str(log))}", soft_wrap=True)
     return 1
+
+
+def migrated(airflow: Sequence[str], env: Mapping[str, str], output: IO[str]) -> int:
+    """Make Airflow's database, or that of another version the one that is installed; the exit code."""
+    installed, stamp = version("apache-airflow"), AIRFLOW_HOME / "airflow.db.version"
+    if (AIRFLOW_HOME / "airflow.db").exists() and stamp.exists() and stamp.read_text() == installed:
+        return 0
+    with console.status("setting up Airflow's database"):
+        done = subprocess.run([*airflow, "db", "migrate"], env=env, stdout=output, stderr=output, check=False)
+    if done.returncode == 0:
+        stamp.write_text(installed)
+    return done.returncode
 
 
 def show_progress(process: "subprocess.Popen[bytes]", started: datetime) -> None:
@@ -150,7 +164,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
     if is_sample:
         title += " (built-in SAMPLE, an invented shop)"
     if record["variant"]:
-        title += f", {record['variant']}"
+        title += f", {escape(record['variant'])}"
     table = Table(
         title=title,
         title_justify="left",
@@ -166,7 +180,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
         rows = list(csv.DictReader(stream))
     for row in rows:
         table.add_row(
-            row["segment"],
+            escape(row["segment"]),
             f"{int(row['customers']):,}",
             percent(row["customer_share"]),
             money(row["revenue"]),
@@ -190,7 +204,7 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
         console.print(f"  not counted: {name} {why}", soft_wrap=True, markup=False)
     console.print()
     for file in sorted(path for path in folder.iterdir()):
-        console.print(f"  {folder / file.name}", soft_wrap=True)
+        console.print(f"  {escape(str(folder / file.name))}", soft_wrap=True)
     if newest := newest_purchase(folder):
         days = (date.fromisoformat(record["as_of"]) - newest).days
         if days > 60:
@@ -231,14 +245,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         day = args.as_of or str(params.as_of or (SAMPLE_AS_OF if is_sample else date.today()))  # noqa: DTZ011
         as_of = as_of_date(day)
         config = load_config(config_folder(), params)
-        console.print(f"[bold]RFM segmentation[/] as of {as_of}, lake {lake.root}", soft_wrap=True)
-        console.print(f"landed  {land(data, lake)}", soft_wrap=True)
+        root = escape(str(lake.root))
+        console.print(f"[bold]RFM segmentation[/] as of {as_of}, lake {root}", soft_wrap=True)
+        console.print(f"landed  {escape(land(data, lake))}", soft_wrap=True)
     except Refused as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
     code = run_dag(dag_conf(params, as_of), lake)
     if code == 0:
-        show_snapshot(published(lake, as_of, config), is_sample)
+        show_snapshot(lake.published(as_of, config.variant), is_sample)
     return code
 
 
@@ -246,10 +261,6 @@ def dag_conf(params: Params, as_of: date) -> dict[str, Any]:
     """The run's conf: the params given, the as-of date, and the export that a first look wants."""
     given = params.model_dump(mode="json", exclude_unset=True)
     return {"export_cleaned_data": True} | given | {"as_of": as_of.isoformat()}
-
-
-def published(lake: Lake, as_of: date, config: RunConfig) -> Path:
-    return lake.published(as_of, config.variant)
 
 
 if __name__ == "__main__":

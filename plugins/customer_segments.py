@@ -32,8 +32,8 @@ def snapshot_page(folder: Path) -> str:
     with (folder / "segment_summary.csv").open(newline="", encoding="utf-8") as stream:
         head, *rows = list(csv.reader(stream))
     table = "".join(
-        "<tr>" + "".join(f"<{tag}>{escape(text.replace('_', ' '))}</{tag}>" for text in row) + "</tr>"
-        for tag, row in [("th", head), *(("td", row) for row in rows)]
+        "<tr>" + "".join(f"<{tag}>{escape(text)}</{tag}>" for text in row) + "</tr>"
+        for tag, row in [("th", [name.replace("_", " ") for name in head]), *(("td", row) for row in rows)]
     )
     title = f"Customer segments as of {record['as_of']}"
     about = f"Published {record['published_at']} by {record['dag_run']}"
@@ -61,6 +61,7 @@ def snapshot_app() -> Any:
     app = FastAPI(
         title="Customer segments",
         dependencies=[Depends(requires_access_dag("GET", param_dag_id="rfm_segmentation"))],
+        openapi_url=None,  # FastAPI's own pages, of which this is the source, ask nobody who is looking
     )
 
     def published(as_of: date, variant: str | None) -> Path:

@@ -240,7 +240,6 @@ def test_the_connection_alone_says_where_the_job_runs(render, monkeypatch, conne
         str(PROJECT / "spark_jobs/rfm.py"),
         *operator.application_args,
     ]
-    assert operator._get_hook()._env is None or "PYTHONPATH" in operator._get_hook()._env
 
 
 def test_the_job_finds_the_project_s_modules(render):
@@ -279,6 +278,19 @@ def test_a_task_links_to_the_snapshot_it_publishes(render):
     assert link.get_link(operator, ti_key=None) == "/rfm/snapshots/variants/segment_map=rf10/2011-12-10/"
     operator, _ = render(params={"as_of": "2011-12-10", "segment_map": "rfm11"})
     assert link.get_link(operator, ti_key=None) == "/rfm/snapshots/2011-12-10/"
+
+
+def test_every_page_of_the_plugin_asks_who_is_looking(plugin):
+    from fastapi.testclient import TestClient
+
+    app = plugin.snapshot_app()
+    browser = TestClient(app, raise_server_exceptions=False)
+    paths = {route.path for route in app.routes}
+    assert len(paths) >= 4
+    for path in paths | {"/docs", "/redoc", "/openapi.json"}:
+        there = path.replace("{as_of}", "2011-12-10").replace("{variant}", "segment_map=rf10")
+        answer = browser.get(there.replace("{name}", "rfm_df.csv"))
+        assert answer.status_code == (401 if path in paths else 404), path
 
 
 def test_text_of_a_snapshot_s_page_is_escaped(plugin, tmp_path):
