@@ -70,7 +70,7 @@ comment on column customer_segments.as_of is 'The snapshot counts what was bough
 comment on column customer_segments.country is 'Of the last purchase';
 comment on column customer_segments.recency_days is 'Days from the last purchase to as_of, at least 1';
 comment on column customer_segments.frequency is 'Number of purchase invoices';
-comment on column customer_segments.monetary is 'What was bought minus what was cancelled, in the currency of the shop';
+comment on column customer_segments.monetary is 'What was bought minus what was cancelled (all of what was bought where cancellations is drop), in the currency of the shop';
 comment on column customer_segments.gross is 'What was bought';
 comment on column customer_segments.returned is 'What was cancelled, as a positive number';
 comment on column customer_segments.avg_order_value is 'monetary / frequency';
@@ -79,7 +79,7 @@ comment on column customer_segments.f_score is 'Fifth of the customers by freque
 comment on column customer_segments.m_score is 'Fifth of the customers by monetary, 5 the highest';
 comment on column customer_segments.rfm_score is 'The three scores, such as 555';
 comment on column customer_segments.segment is 'See segment_definitions';
-comment on column customer_segments.previous_segment is 'Segment 30 days (compare_days) earlier; null for who was no customer then';
+comment on column customer_segments.previous_segment is 'Segment compare_days (30) earlier; null for who did not count then';
 
 create or replace view customer_segments_latest as
   select * from customer_segments where as_of = (select max(as_of) from pipeline_runs);
@@ -112,8 +112,8 @@ create table if not exists segment_movement (
   customers         bigint not null check (customers >= 1),
   primary key (as_of, previous_segment, segment)
 );
-comment on table segment_movement is 'Customers by segment 30 days (compare_days) earlier and segment as of the snapshot';
-comment on column segment_movement.previous_segment is 'Not yet a customer: had bought nothing before the earlier date';
+comment on table segment_movement is 'Customers by segment compare_days (30) earlier and segment as of the snapshot';
+comment on column segment_movement.previous_segment is 'Not yet a customer: had bought nothing that counted as of the earlier date';
 comment on column segment_movement.segment is 'No longer counted: has dropped out of the look-back';
 
 grant select on pipeline_runs, segment_definitions, customer_segments, customer_segments_latest,
