@@ -35,6 +35,7 @@ from include.task_process import end_without_task
 log = logging.getLogger("rfm")
 
 EXIT_REFUSED = 2
+PATTERN = set("[]{}?*\\")  # in a path, to Spark
 TASKS_PER_CORE = 4  # or more of what is read, so that no core waits long for the last task of another
 ERROR_MARK = "rfm error: "  # the operator looks for the last line that starts so
 
@@ -187,6 +188,8 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         config = load_config(args.config, params)
         as_of = as_of_date(args.as_of or str(params.as_of))
         lake = Lake(args.lake.resolve())
+        if found := sorted(set(str(lake.root)) & PATTERN):
+            raise Refused(f"the lake's path {lake.root} has {' '.join(found)}, a pattern to Spark; rename it")
         with lake.alive(), lake.attempt(task) as attempt:
             started, number = time.monotonic(), lake.next_number()
             spark = spark_session(task, as_of)

@@ -234,7 +234,8 @@ def records(file: LandedFile, form: Format) -> Iterator[tuple[int, str, bool]]:
     is damaged there, so that nothing follows.
 
     A record goes over several lines only where none of them is a record by itself and together
-    they are one; so a stray quote costs its own line and no other.
+    they are one; so a stray quote costs its own line and no other. What ends a field of the first
+    column may well look like a record: there the quote decides.
     """
     waiting = deque[tuple[str, bool]]()
     source = lines(file.path, form)
@@ -259,13 +260,15 @@ def lines_of_record(
 ) -> int:
     """How many of the lines that wait are one record; more are read from the source as needed."""
     text = waiting[0][0]
+    in_first_column = text.lstrip(" ").startswith('"')
     for taken in range(2, RECORD_LINES + 1):
         if len(waiting) < taken:
             waiting.extend(line for line in [next(source, None)] if line)
         if len(waiting) < taken or len(text) > RECORD_CHARACTERS:
             return 1
         line = waiting[taken - 1][0]
-        if is_record(line.rstrip("\r\n"), form):
+        ends_here = in_first_column and opens_quotes(line.split(form.delimiter)[0])
+        if is_record(line.rstrip("\r\n"), form) and not ends_here:
             return 1
         text += line
         if not opens_quotes(text):

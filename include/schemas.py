@@ -44,7 +44,7 @@ ORIGIN = {"file": StringType(), "line": LongType(), "raw": StringType()}
 # What a typed line is, in a folder of its own: `clean` keeps or rejects most lines by it alone.
 PURCHASE, CANCELLATION = "purchase", "cancellation"
 MISSING_CUSTOMER, OTHER = "missing_customer", "other"
-PURCHASE_INVOICE = "^[0-9]+$"
+PURCHASE_INVOICE = r"^[0-9]+\z"  # $ would stand before a line break at the end, too
 
 # Of ingest and of clean alike.
 LINES = table(

@@ -80,7 +80,7 @@ NO_BREAK_SPACE = "\u00a0"
 RECORDS_AT_ONCE = 50_000
 SMALLEST_BLOCK, LARGEST_BLOCK = 32 << 20, 128 << 20  # bytes of a file that one task reads
 TEXT_OF_A_TASK = 64 << 20  # bytes of whole files, on average
-MISSING_ID = r"(?i)^(null|nan|none|na|n/a|#n/a|<na>)?\z"  # F.upper would load tables for all scripts: 1 s
+MISSING_ID = r"(?i)^\s*(null|nan|none|na|n/a|#n/a|<na>)?\s*\z"  # F.upper would load all scripts: 1 s
 READING = "separator string, delimiter string, pattern string, width int, places array<int>"
 READINGS = [column.split()[0] for column in READING.split(", ")]
 

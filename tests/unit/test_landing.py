@@ -44,6 +44,16 @@ FILES: dict[str, tuple[bytes, list[str | None]]] = {
     "cut off.csv": (csv_bytes(line(), line())[:-40], [KEPT, "wrong_number_of_fields"]),
     "break in quotes.csv": (csv_bytes(line(text='"RED\n\nMUG, ""BIG"""'), line()), [KEPT, KEPT]),
     "crlf in quotes.csv": (csv_bytes(line(text='"RED\r\nMUG"'), line(), end="\r\n"), [KEPT, KEPT]),
+    "break in the first column.csv": (
+        b"Description,InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\r\n"
+        b'"RED\r\nMUG",536365,A,6,2010-12-01 08:26:00,2.55,17850,EIRE\r\n'
+        b"MUG,536366,A,6,2010-12-01 08:26:00,2.55,17850,EIRE\r\n",
+        [KEPT, KEPT],
+    ),
+    "sloppy lines.csv": (
+        csv_bytes(line(text='"RED'), line(text='MUG 12"')),
+        ["wrong_number_of_fields", KEPT],
+    ),
     "stray quote.csv": (
         csv_bytes(line(text='"RED'), line(), line(text='"TWO\nLINES"')),
         ["wrong_number_of_fields", KEPT, KEPT],
@@ -110,6 +120,8 @@ def test_a_line_is_numbered_by_the_lines_of_its_file(read: dict[str, list[Any]])
     assert read["break in quotes.csv"][0]["description"] == 'RED\n\nMUG, "BIG"'
     assert read["inches.csv"][0]["description"] == '3" NAIL'
     assert read["inches.csv"][0]["unit_price"] == Decimal("1002.5000")
+    first, second = read["break in the first column.csv"]
+    assert (first["line"], first["description"], second["line"]) == (2, "RED\r\nMUG", 4)
     row = read["other names.csv"][0]
     assert (row["country"], row["customer_id"], row["stock_code"]) == ("EIRE", "17850", "A")
 
