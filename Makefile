@@ -9,6 +9,7 @@ LAKE ?=
 PARAMS ?=
 QUICK ?=
 OUT ?= data/online-retail
+export DATA AS_OF LAKE PARAMS OUT
 
 # One place for what Airflow and Spark need to know of this machine. Values, not paths in a recipe:
 # the folder's name may have a space in it.
@@ -20,6 +21,8 @@ export AIRFLOW__API__HOST := 127.0.0.1
 # How long the scheduler rests when it has nothing to do, which is what a task waits after the one
 # before it: with Airflow's 1 second 0.7 s on average.
 export AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME := 0.1
+# Tasks at once, each a driver with all cores and SPARK_DRIVER_MEMORY; Airflow's own number is 32.
+export AIRFLOW__CORE__PARALLELISM ?= 2
 export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TMPDIR := $(CURDIR)/.cache/tmp
@@ -53,8 +56,8 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
-	@.venv/bin/python -m include.run --sample data/sample --as-of '$(AS_OF)' --params '$(PARAMS)' \
-		$(if $(DATA),--data '$(DATA)') $(if $(LAKE),--lake '$(LAKE)')
+	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.run --sample data/sample --as-of "$$AS_OF" \
+		--params "$$PARAMS" $${DATA:+--data "$$DATA"} $${LAKE:+--lake "$$LAKE"}
 
 test: .venv/.ready  ## lint, types and all tests
 	.venv/bin/ruff check .
@@ -75,16 +78,16 @@ data/.sample-ready: include/sample.py | .venv/.ready
 	@.venv/bin/python -m include.sample data/sample && touch $@
 
 fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV files in OUT
-	@.venv/bin/python -m include.fetch_online_retail '$(OUT)'
+	@.venv/bin/python -m include.fetch_online_retail "$$OUT"
 
-ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080 [LAKE=folder]
-	@RFM_LAKE='$(abspath $(or $(LAKE),lakes/ui))' .venv/bin/airflow standalone
+ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080, until Ctrl-C [LAKE=folder]
+	@include/ui.sh "$${LAKE:-lakes/sample}"
 
 up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 	@include/compose/up
 
 land:  ## copy CSV files into the lake of `make up`: DATA=folder
-	@include/compose/land '$(DATA)'
+	@include/compose/land "$$DATA"
 
 down:  ## stop what `make up` started; the data stay
 	@. include/compose/command && "$${compose[@]}" --profile notebook down

@@ -83,6 +83,7 @@ PARAMS = {
 
 with DAG(
     dag_id="rfm_segmentation",
+    description="Customer segments by recency, frequency and monetary value, as of the day after",
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone=TIME_ZONE),
     start_date=datetime(2024, 1, 1),  # noqa: DTZ001 - the timetable has the zone
     catchup=False,

@@ -289,12 +289,18 @@ def as_of_date(text: str) -> date:
 
 
 def validated(model: type[M], values: Any, source: str) -> M:
+    if values is None:
+        raise Refused(f"{source}: is empty")
     try:
         return model.model_validate(values)
     except ValidationError as error:
         found = []
         for problem in error.errors():
             key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
+            if problem["type"] == "extra_forbidden":
+                known = f"; known are {', '.join(model.model_fields)}" if len(problem["loc"]) == 1 else ""
+                found.append(f"{key}: unknown key{known}")
+                continue
             value = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
             found.append(f"{key}: {problem['msg']}{value}")
         raise Refused(f"{source}: {'; '.join(found)}") from None

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -33,9 +34,11 @@ from rich.table import Table
 from include.config import Params, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
 from include.lake import Lake
+from include.landing import LandedFile, identity, still_written
 from include.sample import SAMPLE_AS_OF
 
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
+AIRFLOW = [sys.executable, "-m", "airflow"]
 AIRFLOW_HOME = Path(os.environ.get("AIRFLOW_HOME", ".airflow"))
 DONE = {"success", "failed", "upstream_failed", "skipped"}
 FAILURE = re.compile(r"(?:AirflowFailException|AirflowException|RuntimeError|Refused): (.*)")
@@ -46,7 +49,8 @@ console = Console(highlight=False)
 def csv_files(data: Path) -> list[Path]:
     """The files of a data folder. Raises Refused when there is nothing to land."""
     if not data.is_dir():
-        raise Refused(f"DATA: folder {data} is missing; give a folder of CSV files")
+        wrong = "is a file" if data.exists() else "is missing"
+        raise Refused(f"DATA: {data} {wrong}; give a folder of CSV files")
     found = [path for path in sorted(data.rglob("*")) if is_csv(path)]
     if not found:
         raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
@@ -57,13 +61,22 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz")) and path.is_file()
 
 
-def land(data: Path, lake: Lake) -> str:
-    """Mirror the data folder to its place in landing/; returns what was done, in words."""
+def land(data: Path, lake: Lake, settle_seconds: float) -> str:
+    """Mirror the data folder to its place in landing/; returns what was done, in words. A file that is
+    still being written stays as it was there. Raises Refused for a folder that is no place to land from."""
+    data = data.resolve()
     place = lake.landing / data.name
     wanted = {path.relative_to(data): path for path in csv_files(data)}
-    if place.resolve() == data.resolve():
+    if place.resolve() == data:
         return f"{len(wanted)} files are already in {place}"
+    if not data.name or data in lake.root.resolve().parents:
+        raise Refused(
+            f"DATA: the lake {lake.root} lies in {data}, and would land in itself; give another LAKE"
+        )
     fresh = [name for name, path in wanted.items() if not same_file(path, place / name)]
+    sources = [LandedFile(wanted[name], str(name), *identity(wanted[name])) for name in fresh]
+    waits = still_written(sources, settle_seconds)
+    fresh = [name for name in fresh if str(name) not in waits]
     for name in track(fresh, "landing", console=console, transient=True, disable=len(fresh) < 2):
         target = place / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +87,8 @@ def land(data: Path, lake: Lake) -> str:
     for path in gone:
         path.unlink()
     told = f"{len(fresh)} new or changed" + (f", {len(gone)} removed" if gone else "")
-    return f"{len(wanted)} files in {place} ({told})"
+    waiting = "".join(f"\nwaits   {name} {why}; run it again" for name, why in waits.items())
+    return f"{len(wanted)} files in {place} ({told}){waiting}"
 
 
 def same_file(source: Path, target: Path) -> bool:
@@ -86,39 +100,41 @@ def same_file(source: Path, target: Path) -> bool:
 
 
 def run_dag(conf: dict[str, Any], lake: Lake) -> int:
-    """Run the DAG once through Airflow with progress by task; 0, or the exit code to end with."""
+    """Run the DAG once through Airflow; 0, or the exit code to end with."""
     log = AIRFLOW_HOME / "logs" / f"make-run-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    started = datetime.now(UTC) - timedelta(seconds=1)
-    airflow = [sys.executable, "-m", "airflow"]
-    env = os.environ | {"RFM_LAKE": str(lake.root)}
     with log.open("w") as output:
-        code = migrated(airflow, env, output)
-        if code == 0:
-            command = [*airflow, "dags", "test", "rfm_segmentation", "--conf", json.dumps(conf)]
-            process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
-            try:
-                show_progress(process, started)
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait()
-            code = process.returncode
-    if code == 0:
-        return 0
+        env = os.environ | {"RFM_LAKE": str(lake.root)}
+        if (migrated(env, output) or dag_tested(conf, env, output)) == 0:
+            return 0
     told = FAILURE.findall(log.read_text(errors="replace"))
     console.print(f"[red]failed[/]  {escape(told[-1]) if told else 'see the log'}", soft_wrap=True)
     console.print(f"log     {escape(str(log))}", soft_wrap=True)
     return 1
 
 
-def migrated(airflow: Sequence[str], env: Mapping[str, str], output: IO[str]) -> int:
+def dag_tested(conf: dict[str, Any], env: Mapping[str, str], output: IO[str]) -> int:
+    """Run the DAG with progress by task; the exit code. Ends when we are ended, with all it has started."""
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    command = [*AIRFLOW, "dags", "test", "rfm_segmentation", "--conf", json.dumps(conf)]
+    # In a process group of its own: Airflow would take Ctrl-C for the end of one task, and try it again.
+    process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
+    try:
+        show_progress(process, started)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    return process.returncode
+
+
+def migrated(env: Mapping[str, str], output: IO[str]) -> int:
     """Make Airflow's database, or that of another version the one that is installed; the exit code."""
     installed, stamp = version("apache-airflow"), AIRFLOW_HOME / "airflow.db.version"
     if (AIRFLOW_HOME / "airflow.db").exists() and stamp.exists() and stamp.read_text() == installed:
         return 0
     with console.status("setting up Airflow's database"):
-        done = subprocess.run([*airflow, "db", "migrate"], env=env, stdout=output, stderr=output, check=False)
+        done = subprocess.run([*AIRFLOW, "db", "migrate"], env=env, stdout=output, stderr=output, check=False)
     if done.returncode == 0:
         stamp.write_text(installed)
     return done.returncode
@@ -202,6 +218,10 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
             console.print(f"  {count:>9,}  rejected: {reason}")
     for name, why in stages["ingest"]["files_not_counted"].items():
         console.print(f"  not counted: {name} {why}", soft_wrap=True, markup=False)
+    for name, file in record["input_files"].items():
+        if not file["kept"]:
+            what = "all its lines are rejected" if file["rows"] else "has no line"
+            console.print(f"  look at: {name} {what}", soft_wrap=True, markup=False)
     console.print()
     for file in sorted(path for path in folder.iterdir()):
         console.print(f"  {escape(str(folder / file.name))}", soft_wrap=True)
@@ -213,6 +233,8 @@ def show_snapshot(folder: Path, is_sample: bool) -> None:
                 f"For data of the past give AS_OF={newest + timedelta(days=1)}[/]",
                 soft_wrap=True,
             )
+    else:
+        console.print(f"\n[yellow]Nothing that counts was bought before {record['as_of']}[/]")
 
 
 def newest_purchase(folder: Path) -> date | None:
@@ -237,21 +259,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--params", default="", help='such as {"segment_map": "rf10"}')
     parser.add_argument("--sample", type=Path, required=True, help="where the sample is")
     args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         is_sample = args.data is None
-        data = (args.sample if is_sample else args.data).absolute()
+        data = (args.sample if is_sample else args.data).resolve()
         lake = Lake((args.lake or Path("lakes") / data.name).absolute())
         params = load_params(args.params)
+        if args.as_of and params.as_of and args.as_of != params.as_of.isoformat():
+            raise Refused(f"as_of: AS_OF says {args.as_of} and PARAMS {params.as_of}; give one of them")
         day = args.as_of or str(params.as_of or (SAMPLE_AS_OF if is_sample else date.today()))  # noqa: DTZ011
         as_of = as_of_date(day)
         config = load_config(config_folder(), params)
         root = escape(str(lake.root))
         console.print(f"[bold]RFM segmentation[/] as of {as_of}, lake {root}", soft_wrap=True)
-        console.print(f"landed  {escape(land(data, lake))}", soft_wrap=True)
-    except Refused as error:
+        landed = land(data, lake, config.settings.landing.settle_seconds)
+        console.print(f"landed  {escape(landed)}", soft_wrap=True)
+        code = run_dag(dag_conf(params, as_of), lake)
+    except (Refused, OSError) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
-    code = run_dag(dag_conf(params, as_of), lake)
+    except KeyboardInterrupt:
+        print("make run: stopped", file=sys.stderr)
+        return 130
     if code == 0:
         show_snapshot(lake.published(as_of, config.variant), is_sample)
     return code

@@ -20,7 +20,7 @@ PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }}
 body {{ max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; margin: 1rem 0; }}
+table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}
 th, td {{ padding: .3rem .8rem; border-bottom: 1px solid #8884; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 </style></head><body><h1>{title}</h1><p>{about}</p>{table}<h2>Files</h2><ul>{files}</ul></body></html>"""

@@ -489,6 +489,8 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[dict[str, int], dict[s
     for file, form in forms:
         if not form.width and file.size:
             log.warning("ingest  %s: no line has our columns; all its lines are rejected", file.name)
+        if not file.size:
+            log.warning("ingest  %s: is empty", file.name)
     written = written_batches(run.spark, forms, settings, run.attempt)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):

@@ -14,6 +14,7 @@ Files come first: they do not wait for a database, and what is loaded is what th
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -55,17 +56,22 @@ def check_files(files: dict[str, dict[str, Any]]) -> None:
         reconcile(f"clean of {name}", file["kept"], file["clean"]["kept"], file["clean"]["rejects"])
 
 
-def check_reject_shares(stages: dict[str, dict[str, Any]], settings: Segmentation) -> None:
-    """Raises Refused, with the numbers, when a reason rejects more than its share of the lines."""
+def check_reject_shares(
+    stages: dict[str, dict[str, Any]], files: dict[str, dict[str, Any]], settings: Segmentation
+) -> None:
+    """Raises Refused, with the numbers and the files, when a reason rejects more than its share of the lines.
+    `files` is as from input_files."""
     landed = stages["ingest"]["rows_in"]
     for task in ("ingest", "clean"):
         for reason, count in stages[task]["rejects"].items():
             most = settings.most_rejects(reason)
             if count > most * landed:
+                of_files = Counter({name: rejects_of(file).get(reason, 0) for name, file in files.items()})
+                worst = ", ".join(f"{name} ({lines:,})" for name, lines in of_files.most_common(3) if lines)
                 raise Refused(
                     f"{task} rejected {count:,} of {landed:,} lines ({count / landed:.1%}) as {reason}, "
                     f"more than the {most:.1%} that reject_baseline and reject_threshold allow. Nothing "
-                    f"was published. Look at the rejects, then correct the files or the configuration"
+                    f"was published. Most are in {worst}. Correct these, or the configuration"
                 )
 
 
@@ -92,13 +98,15 @@ def plain(name: str) -> Column:
     return F.regexp_replace(F.col(name).cast("string"), r"(\.\d{2}\d*?)0+$", "$1").alias(name)
 
 
+def rejects_of(file: dict[str, Any]) -> Counter[str]:
+    """The rejects of a file by reason, of both stages."""
+    return Counter(file["rejects"]) + Counter(file["clean"]["rejects"])
+
+
 def files_with_rejects(files: dict[str, dict[str, Any]]) -> list[str]:
     """The files whose rejects are published: all that have some, or else the latest ones, as many as
     REJECTS_LIMIT allows and at least one. `files` is as from input_files."""
-    counts = {
-        name: sum(file["rejects"].values()) + sum(file["clean"]["rejects"].values())
-        for name, file in files.items()
-    }
+    counts = {name: rejects_of(file).total() for name, file in files.items()}
     latest_first = sorted(filter(counts.get, counts), key=lambda name: (files[name]["modified"], name))[::-1]
     up_to = accumulate(counts[name] for name in latest_first)
     shown = [name for name, rows in zip(latest_first, up_to, strict=True) if rows <= REJECTS_LIMIT]
@@ -132,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_stages(stages)
         files = input_files(view)
         check_files(files)
-        check_reject_shares(stages, run.config.settings)
+        check_reject_shares(stages, files, run.config.settings)
 
         folder = run.attempt / "version"
         folder.mkdir()

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from threading import Timer
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -208,6 +209,27 @@ def test_a_file_that_counts_as_it_was_before_has_the_content_it_had(lake: Lake) 
     assert same_content(files, entries) == {}, "nobody knows what it held"
 
 
+def test_data_around_the_lake_are_refused_and_nothing_is_removed(lake: Lake, tmp_path: Path) -> None:
+    (lake.landing / "shop").mkdir()
+    (lake.landing / "shop" / "keep.csv").write_text("lines")
+    (tmp_path / "a.csv").write_text("lines")
+    for data in (tmp_path, lake.root / ".."):
+        with pytest.raises(Refused, match="would land in itself"):
+            land(data, lake, 0)
+    assert (lake.landing / "shop" / "keep.csv").exists()
+
+
+def test_a_file_of_the_data_folder_that_is_still_written_is_not_landed(lake: Lake, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a.csv", "b.csv"):
+        (data / name).write_text("lines")
+    Timer(0.1, (data / "b.csv").write_text, ["more lines"]).start()
+    told = land(data, lake, 0.5)
+    assert [file.name for file in (lake.landing / "data").iterdir()] == ["a.csv"]
+    assert "b.csv is still being written" in told
+
+
 def test_a_linked_folder_is_reported_since_it_is_not_followed(lake: Lake, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "b.csv").write_text("two")
@@ -223,11 +245,11 @@ def test_what_is_removed_from_the_data_folder_is_removed_from_landing(lake: Lake
     data.mkdir()
     for name in ("A.CSV", "b.csv", "c.csv.gz"):
         (data / name).write_text("lines")
-    land(data, lake)
+    land(data, lake, 0)
     (lake.landing / "data" / "d.csv.part").write_text("of somebody else")
     (data / "A.CSV").unlink()
     (data / "c.csv.gz").unlink()
-    land(data, lake)
+    land(data, lake, 0)
     assert {file.name for file in (lake.landing / "data").iterdir()} == {"b.csv", "d.csv.part"}
 
 
@@ -250,11 +272,18 @@ def test_a_snapshot_that_does_not_reconcile_is_refused_with_the_numbers() -> Non
 
 def test_more_rejects_than_configured_are_refused_with_the_numbers() -> None:
     settings = load_config(CONFIG, Params()).settings
-    check_reject_shares(stages(), settings)
+    files = {
+        name: {"rejects": {}, "clean": {"rejects": {"missing_customer": lines}}}
+        for name, lines in {"a.csv": 1, "b.csv": 12, "c.csv": 7}.items()
+    }
+    check_reject_shares(stages(), files, settings)
     changed = {"reject_baseline": {"missing_customer": 0.1}, "reject_threshold": 0.05}
     strict = settings.model_copy(update=changed)
-    with pytest.raises(Refused, match=r"rejected 20 of 100 lines \(20\.0%\) as missing_customer.* 15\.0%"):
-        check_reject_shares(stages(), strict)
+    with pytest.raises(
+        Refused, match=r"rejected 20 of 100 lines \(20\.0%\) as missing_customer.* 15\.0%"
+    ) as told:
+        check_reject_shares(stages(), files, strict)
+    assert "Most are in b.csv (12), c.csv (7), a.csv (1)." in str(told.value)
 
 
 def test_csv_is_rfc_4180_and_harmless_in_a_spreadsheet(spark: SparkSession, tmp_path: Path) -> None:
