@@ -27,7 +27,8 @@ from tests.tables import csv_bytes, land
 KILLS = int(os.environ.get("RFM_KILLS", "1"))
 SEED = int(os.environ.get("RFM_KILL_SEED", "20110210"))
 AS_OF = "2011-02-10"
-NEWS = "115,A,LAMP,7,2011-02-09 08:00:00,5.00,103,Malta"
+# The second line is a reject: only rejects.csv would tell that a batch is missing by then.
+NEWS = "115,A,LAMP,7,2011-02-09 08:00:00,5.00,103,Malta\n115,A,LAMP,some,2011-02-09 08:00:00,5.00,103,Malta"
 LATE, LATE_NEWS = "2011-02-09 late.csv", NEWS.replace("115", "116")
 
 Snapshot = Callable[..., Path]

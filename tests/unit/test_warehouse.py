@@ -289,7 +289,7 @@ def test_the_role_for_readers_reads_everything_and_changes_nothing(url, snapshot
                 connection.execute(f"delete from {table}")
 
 
-def test_every_table_and_most_columns_are_explained(url, snapshot):
+def test_every_table_is_explained(url, snapshot):
     warehouse.load(snapshot(), url)
     unexplained = query(
         url,
