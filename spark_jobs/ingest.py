@@ -486,11 +486,6 @@ def converted(run: Run, files: list[LandedFile]) -> tuple[dict[str, int], dict[s
     rows, kept and rejects."""
     settings = run.config.settings
     forms = [(file, file_format(file, settings.landing.columns)) for file in files]
-    for file, form in forms:
-        if not form.width and file.size:
-            log.warning("ingest  %s: no line has our columns; all its lines are rejected", file.name)
-        if not file.size:
-            log.warning("ingest  %s: is empty", file.name)
     written = written_batches(run.spark, forms, settings, run.attempt)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
@@ -535,7 +530,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             new_sizes, results = converted(run, new)
             sizes |= new_sizes
             for file in new:
-                entries[file.name] |= results[file.name]
+                entries[file.name] |= (of_file := results[file.name])
+                if not of_file["kept"]:
+                    why = ", ".join(f"{lines:,} {reason}" for reason, lines in of_file["rejects"].items())
+                    log.warning("ingest  %s: no line is kept; %s", file.name, why or "it has none")
 
         rejects: Counter[str] = Counter()
         for entry in entries.values():
