@@ -235,19 +235,24 @@ def batches(view: View) -> set[str]:
 
 def with_batches_of_now(view: View, stage: Path) -> View:
     """The view of the same files, each in a batch that is still there: a run beside may have written its
-    lines anew since. Raises Refused for a file that has been replaced or deleted, and its lines with it."""
+    lines anew since. Raises Refused for a file whose lines are gone: it has been replaced or deleted, or
+    with repeats dropped other files now decide which of its lines are kept."""
     gone = {batch for batch in batches(view) if not (stage / batch).is_dir()}
     current = read_view(stage) or NOTHING
 
-    def landed(of: View, name: str) -> tuple[int, int] | None:
-        file = of.get("ingested", of)["files"].get(name)
-        return (file["size"], file["modified"]) if file else None
+    def lines(of: View, name: str) -> tuple[Any, ...] | None:
+        if name not in of["files"]:
+            return None
+        file, landed = of["files"][name], of.get("ingested", of)["files"][name]
+        return landed["size"], landed["modified"], file["kept"], file["rejects"]
 
     files = dict(view["files"])
     for name, file in view["files"].items():
         if f"batch={file['batch']}" in gone:
-            if landed(view, name) != landed(current, name):
-                raise Refused(f"{name} has been replaced or deleted meanwhile; clear the run from ingest on")
+            if lines(view, name) != lines(current, name):
+                raise Refused(
+                    f"the lines of {name} have been replaced meanwhile; clear the run from ingest on"
+                )
             files[name] = file | {"batch": current["files"][name]["batch"]}
     return view | {"files": files, "sizes": view["sizes"] | current["sizes"]}
 

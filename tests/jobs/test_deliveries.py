@@ -143,7 +143,7 @@ def test_a_task_cleared_alone_publishes_all_of_its_snapshot_or_nothing(
     first.write_bytes(csv_bytes(line(quantity="7")))
     snapshot(lake, "2011-02-10", PARAMS)
     message = run("publish", lake, "2011-02-09", PARAMS).refusal
-    assert "first.csv has been replaced or deleted meanwhile; clear the run from ingest on" in message
+    assert "the lines of first.csv have been replaced meanwhile; clear the run from ingest on" in message
     assert published(lake / "published" / "as_of=2011-02-09") == wanted
 
 

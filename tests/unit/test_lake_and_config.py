@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,18 +94,20 @@ def test_a_lake_of_which_only_the_published_part_is_left_goes_on_from_its_number
 def test_a_view_finds_lines_that_a_run_beside_has_written_anew(lake: Lake) -> None:
     stage = lake.cleaned("r")
     (stage / "batch=new").mkdir(parents=True)
-    file = {"size": 1, "modified": 2}
-    view = {
-        "files": {"a.csv": {"batch": "swept"}},
-        "sizes": {"swept": 1},
-        "ingested": {"files": {"a.csv": file}},
-    }
-    now = view | {"listing": 1, "files": {"a.csv": {"batch": "new"}}, "sizes": {"new": 1}}
-    lake.commit_view(stage, now)
-    assert with_batches_of_now(view, stage)["files"] == {"a.csv": {"batch": "new"}}
-    lake.commit_view(stage, now | {"ingested": {"files": {"a.csv": file | {"modified": 3}}}})
-    with pytest.raises(Refused, match=r"a\.csv has been replaced or deleted meanwhile; clear the run"):
-        with_batches_of_now(view, stage)
+    landed, cleaned = {"size": 1, "modified": 2}, {"kept": 3, "rejects": {}}
+
+    def view(batch: str, **changed: object) -> dict[str, Any]:
+        files = {"a.csv": cleaned | {"batch": batch} | changed}
+        ingested = {"files": {"a.csv": landed | changed}}
+        return {"listing": 1, "files": files, "sizes": {batch: 1}, "ingested": ingested}
+
+    lake.commit_view(stage, view("new"))
+    assert with_batches_of_now(view("swept"), stage)["files"] == view("new")["files"]
+    other = {"modified": 3}, {"rejects": {"duplicate_line": 1}}
+    for now in [*[view("new", **changed) for changed in other], {"listing": 1, "files": {}, "sizes": {}}]:
+        lake.commit_view(stage, now)
+        with pytest.raises(Refused, match=r"the lines of a\.csv have been replaced meanwhile; clear the run"):
+            with_batches_of_now(view("swept"), stage)
 
 
 def test_latest_points_to_the_newest_date_and_links_are_relative(lake: Lake, tmp_path: Path) -> None:
