@@ -78,7 +78,7 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], dict[str, str]]:
         parts = path.relative_to(landing).parts
         linked_folder = path.is_symlink() and path.is_dir()
         hidden = any(part.startswith((".", "_")) for part in parts)
-        if hidden or not (linked_folder or path.name.lower().endswith((".csv", ".csv.gz"))):
+        if hidden or not (linked_folder or is_csv(path.name)):
             continue
         # A name that is not UTF-8 is shown with its bytes escaped, since it will stand in UTF-8 files.
         name = os.fsencode("/".join(parts)).decode("utf-8", errors="backslashreplace")
@@ -91,6 +91,10 @@ def landed_files(landing: Path) -> tuple[list[LandedFile], dict[str, str]]:
     if not found:
         raise Refused(f"landing folder {landing} has no .csv or .csv.gz file")
     return found, others
+
+
+def is_csv(name: str) -> bool:
+    return name.lower().endswith((".csv", ".csv.gz"))
 
 
 def everything_below(folder: Path) -> Iterator[Path]:

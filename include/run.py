@@ -34,7 +34,7 @@ from rich.table import Table
 from include.config import Params, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
 from include.lake import Lake
-from include.landing import LandedFile, identity, still_written
+from include.landing import LandedFile, identity, is_csv, still_written
 from include.sample import SAMPLE_AS_OF
 
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
@@ -51,29 +51,29 @@ def csv_files(data: Path) -> list[Path]:
     if not data.is_dir():
         wrong = "is a file" if data.exists() else "is missing"
         raise Refused(f"DATA: {data} {wrong}; give a folder of CSV files")
-    found = [path for path in sorted(data.rglob("*")) if is_csv(path)]
-    if not found:
+    if not (found := csv_files_below(data)):
         raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
     return found
 
 
-def is_csv(path: Path) -> bool:
-    return path.name.lower().endswith((".csv", ".csv.gz")) and path.is_file()
+def csv_files_below(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if is_csv(path.name) and path.is_file()]
 
 
 def land(data: Path, lake: Lake, settle_seconds: float) -> str:
     """Mirror the data folder to its place in landing/; returns what was done, in words. A file that is
     still being written stays as it was there. Raises Refused for a folder that is no place to land from."""
     data = data.resolve()
-    place = lake.landing / data.name
+    place = (lake.landing / data.name).resolve()
     wanted = {path.relative_to(data): path for path in csv_files(data)}
-    if place.resolve() == data:
+    if place == data:
         return f"{len(wanted)} files are already in {place}"
-    if not data.name or data in lake.root.resolve().parents:
+    if data in place.parents:
         raise Refused(
-            f"DATA: the lake {lake.root} lies in {data}, and would land in itself; give another LAKE"
+            f"DATA: {data} holds the lake's own {place}, and would land in itself; give another LAKE"
         )
-    fresh = [name for name, path in wanted.items() if not same_file(path, place / name)]
+    landed = {path.relative_to(place): identity(path) for path in csv_files_below(place)}
+    fresh = [name for name, path in wanted.items() if landed.get(name) != identity(path)]
     sources = [LandedFile(wanted[name], str(name), *identity(wanted[name])) for name in fresh]
     waits = still_written(sources, settle_seconds)
     fresh = [name for name in fresh if str(name) not in waits]
@@ -83,20 +83,12 @@ def land(data: Path, lake: Lake, settle_seconds: float) -> str:
         part = target.with_name(f".{target.name}.part")
         shutil.copy2(wanted[name], part)
         part.replace(target)
-    gone = [path for path in place.rglob("*") if is_csv(path) and path.relative_to(place) not in wanted]
-    for path in gone:
-        path.unlink()
+    gone = landed.keys() - wanted.keys()
+    for name in gone:
+        (place / name).unlink()
     told = f"{len(fresh)} new or changed" + (f", {len(gone)} removed" if gone else "")
     waiting = "".join(f"\nwaits   {name} {why}; run it again" for name, why in waits.items())
     return f"{len(wanted)} files in {place} ({told}){waiting}"
-
-
-def same_file(source: Path, target: Path) -> bool:
-    """Whether a landed copy still has its source's size and modification time."""
-    if not target.exists():
-        return False
-    there, here = source.stat(), target.stat()
-    return (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
 
 
 def run_dag(conf: dict[str, Any], lake: Lake) -> int:

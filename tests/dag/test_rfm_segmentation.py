@@ -232,14 +232,15 @@ def test_the_time_zone_is_the_configured_one(render, monkeypatch, tmp_path):
 def test_the_connection_alone_says_where_the_job_runs(render, monkeypatch, connection, master):
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", connection)
     operator, _ = render("rfm")
-    command = operator._get_hook()._build_spark_submit_command(operator.application)
-    assert command == [
+    hook = operator._get_hook()
+    assert hook._build_spark_submit_command(operator.application) == [
         "spark-submit",
         *["--master", master],
         *["--name", "rfm rfm"],
         str(PROJECT / "spark_jobs/rfm.py"),
         *operator.application_args,
     ]
+    assert hook._env["PYTHONPATH"] == str(PROJECT)
 
 
 def test_the_job_finds_the_project_s_modules(render):

@@ -216,7 +216,7 @@ def test_data_around_the_lake_are_refused_and_nothing_is_removed(lake: Lake, tmp
     (lake.landing / "shop").mkdir()
     (lake.landing / "shop" / "keep.csv").write_text("lines")
     (tmp_path / "a.csv").write_text("lines")
-    for data in (tmp_path, lake.root / ".."):
+    for data in (tmp_path, lake.root / "..", lake.root, lake.landing):
         with pytest.raises(Refused, match="would land in itself"):
             land(data, lake, 0)
     assert (lake.landing / "shop" / "keep.csv").exists()
