@@ -56,7 +56,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
-	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.run --sample data/sample --as-of "$$AS_OF" \
+	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.commands.run --sample data/sample --as-of "$$AS_OF" \
 		--params "$$PARAMS" $${DATA:+--data "$$DATA"} $${LAKE:+--lake "$$LAKE"}
 
 test: .venv/.ready  ## lint, types and all tests
@@ -73,15 +73,15 @@ guard: .cache/bench-venv/.ready data/.sample-ready  ## two ratios of the perform
 
 sample: data/.sample-ready  ## the built-in sample shop as CSV files in data/sample
 
-data/.sample-ready: include/sample.py | .venv/.ready
+data/.sample-ready: include/commands/sample.py | .venv/.ready
 	@rm -rf data/sample
-	@.venv/bin/python -m include.sample data/sample && touch $@
+	@.venv/bin/python -m include.commands.sample data/sample && touch $@
 
 fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV files in OUT
-	@.venv/bin/python -m include.fetch_online_retail "$$OUT"
+	@.venv/bin/python -m include.commands.fetch_online_retail "$$OUT"
 
 ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080, until Ctrl-C [LAKE=folder]
-	@include/ui.sh "$${LAKE:-lakes/sample}"
+	@include/local/ui.sh "$${LAKE:-lakes/sample}"
 
 up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 	@include/compose/up
@@ -110,8 +110,8 @@ format: .venv/.ready  ## format the code
 		--require-hashes -r $<
 	@touch $@
 
-.venv/.ready: requirements.lock include/setup.sh
-	@bash include/setup.sh
+.venv/.ready: requirements.lock include/local/setup.sh
+	@bash include/local/setup.sh
 
 clean:  ## remove what was set up here; lakes and data stay
 	rm -rf .venv .airflow .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

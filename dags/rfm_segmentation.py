@@ -28,9 +28,9 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
-from include.callbacks import tell_why
-from include.config import Params, config_folder, load_config
-from include.operator import RfmSparkSubmitOperator, as_of
+from include.orchestration.notifications import tell_why
+from include.orchestration.spark_submit import RfmSparkSubmitOperator, as_of
+from include.settings import Params, config_folder, load_config
 
 TIME_ZONE = load_config(config_folder(), Params()).settings.time_zone
 

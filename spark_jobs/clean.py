@@ -30,7 +30,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
-from include.job import (
+from include.lake.commit import NOTHING, Lake, View, batches, files_to_clean, link_files, read_view
+from include.spark.job import (
     Run,
     job,
     line_amount,
@@ -39,8 +40,7 @@ from include.job import (
     with_dictionaries_for,
     write_lines,
 )
-from include.lake import NOTHING, Lake, View, batches, files_to_clean, link_files, read_view
-from include.schemas import (
+from include.spark.schemas import (
     AMOUNT,
     CANCELLATION,
     LANDED_COLUMNS,

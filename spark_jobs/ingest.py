@@ -35,11 +35,9 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType
 
-from include.config import Landing, Segmentation
 from include.errors import Refused
-from include.job import TASKS_PER_CORE, Run, job, log, small_table, write_lines
-from include.lake import NOTHING, View, read_view
-from include.landing import (
+from include.lake.commit import NOTHING, View, read_view
+from include.landing.records import (
     LATIN,
     WINDOWS,
     Format,
@@ -54,7 +52,9 @@ from include.landing import (
     still_written,
     unreadable,
 )
-from include.schemas import (
+from include.settings import Landing, Segmentation
+from include.spark.job import TASKS_PER_CORE, Run, job, log, small_table, write_lines
+from include.spark.schemas import (
     CANCELLATION,
     LANDED_COLUMNS,
     LINES,

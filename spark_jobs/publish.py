@@ -25,13 +25,13 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from include import warehouse
-from include.config import Segmentation
 from include.errors import Refused
-from include.exports import write_csv, write_table
-from include.job import Run, job, line_amount, log, reconcile, reject_reason
-from include.lake import View, with_batches_of_now
-from include.schemas import CLEANED_DATA, CUSTOMER_SEGMENTS, LINES, REJECTS
+from include.lake.commit import View, with_batches_of_now
+from include.published import warehouse
+from include.published.files import write_csv, write_table
+from include.settings import Segmentation
+from include.spark.job import Run, job, line_amount, log, reconcile, reject_reason
+from include.spark.schemas import CLEANED_DATA, CUSTOMER_SEGMENTS, LINES, REJECTS
 
 # Rows of rejects.csv, so that a day does not cost what all history costs. All are in the lake's parquet.
 REJECTS_LIMIT = 200_000

@@ -17,11 +17,11 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
-from include.config import Cancellations
 from include.errors import Refused
-from include.job import job, text_array, with_dictionaries_for
-from include.lake import read_view
-from include.schemas import COMPARED, ORDERS, PENCE, PURCHASE, RFM, UNIT
+from include.lake.commit import read_view
+from include.settings import Cancellations
+from include.spark.job import job, text_array, with_dictionaries_for
+from include.spark.schemas import COMPARED, ORDERS, PENCE, PURCHASE, RFM, UNIT
 
 REASONS = ("on_or_after_as_of", "before_lookback")  # for which orders do not count
 PLACES = 1 << 32  # numbers of countries: a date and a country as one whole number

@@ -19,10 +19,10 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from include.config import SegmentMap
-from include.exports import csv_line, write_small_csv
-from include.job import job, small_table, text_array, with_dictionaries_for
-from include.schemas import COMPARED, CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.published.files import csv_line, write_small_csv
+from include.settings import SegmentMap
+from include.spark.job import job, small_table, text_array, with_dictionaries_for
+from include.spark.schemas import COMPARED, CUSTOMER_SEGMENTS, PENCE, RFM, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
 K = 5
 METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from include.config import PROJECT, Params, RunConfig, load_config
-from include.job import SEMANTICS
+from include.settings import PROJECT, Params, RunConfig, load_config
+from include.spark.job import SEMANTICS
 
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 logging.getLogger("py4j").setLevel(logging.WARNING)  # else it talks to a closed stream at the end

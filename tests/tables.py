@@ -8,9 +8,9 @@ from uuid import uuid4
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from include.config import RunConfig
-from include.landing import Format, LandedFile, file_format, landed_files
-from include.schemas import LINES
+from include.landing.records import Format, LandedFile, file_format, landed_files
+from include.settings import RunConfig
+from include.spark.schemas import LINES
 from spark_jobs.ingest import written_batches
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from include.config import PROJECT
+from include.settings import PROJECT
 
 AS_OF = "2011-12-10"
 LINES = """\

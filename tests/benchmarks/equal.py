@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from include.schemas import CUSTOMER_SEGMENTS
+from include.spark.schemas import CUSTOMER_SEGMENTS
 
 
 def differences(ours: Path, theirs: Path) -> list[str]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from include.config import PROJECT, Params, config_folder, load_config
-from include.job_size import java_options
-from include.lake import Lake
+from include.lake.commit import Lake
+from include.orchestration.job_size import java_options
+from include.settings import PROJECT, Params, config_folder, load_config
 
 AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include import warehouse
-from include.config import Params, config_folder, load_config
-from include.exports import ROWS_PER_GROUP
-from include.schemas import SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.published import warehouse
+from include.published.files import ROWS_PER_GROUP
+from include.settings import Params, config_folder, load_config
+from include.spark.schemas import SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 from tests.postgres import CUSTOMER_SEGMENTS_ARROW, postgres, postgres_programs
 
 AS_OF = date(2026, 1, 1)

@@ -196,7 +196,7 @@ def test_a_job_that_ends_well_ends_the_task_well(render, spark_submit, tmp_path)
 
 
 def test_the_reason_is_the_last_line_of_the_task_s_log(caplog):
-    from include.callbacks import tell_why
+    from include.orchestration.notifications import tell_why
 
     tell_why({"exception": AirflowFailException("ingest: no files")})
     assert caplog.messages[-1] == "ingest: no files"

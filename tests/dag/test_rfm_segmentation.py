@@ -154,7 +154,7 @@ def test_right_params_and_null_are_accepted(dag, name, values):
 
 
 def test_every_param_explains_itself_and_has_a_default_that_changes_nothing(dag):
-    from include.config import Params
+    from include.settings import Params
 
     assert set(dag.params) == set(Params.model_fields)
     for name in dag.params:

@@ -22,8 +22,8 @@ import httpx
 import psutil
 import pytest
 
-from include.config import PROJECT
-from include.lake import Lake
+from include.lake.commit import Lake
+from include.settings import PROJECT
 
 DAG = "rfm_segmentation"
 

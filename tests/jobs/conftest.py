@@ -124,8 +124,8 @@ def run(environment: dict[str, str]) -> Iterator[RunJob]:
 @pytest.fixture(scope="session")
 def snapshot(run: RunJob) -> Callable[..., Path]:
     """Run the five jobs, or those from one on, for a lake and a date; returns what was published."""
-    from include.config import Params, config_folder, load_config
-    from include.lake import Lake
+    from include.lake.commit import Lake
+    from include.settings import Params, config_folder, load_config
 
     def made(
         lake: Path,

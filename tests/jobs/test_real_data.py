@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from include.config import PROJECT, Params, config_folder, load_config
-from include.lake import Lake
+from include.lake.commit import Lake
+from include.settings import PROJECT, Params, config_folder, load_config
 from tests import reference
 
 pytestmark = pytest.mark.real_data

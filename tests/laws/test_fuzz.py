@@ -12,10 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from include.config import PROJECT, RunConfig
 from include.errors import Refused
-from include.landing import file_format, landed_files
-from include.schemas import LANDED_COLUMNS
+from include.landing.records import file_format, landed_files
+from include.settings import PROJECT, RunConfig
+from include.spark.schemas import LANDED_COLUMNS
 from spark_jobs.clean import cleaned_lines, orders
 from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines
 from tests.tables import land, typed_files

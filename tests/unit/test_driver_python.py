@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from include.config import PROJECT
+from include.settings import PROJECT
 
 DRIVER_PYTHON = PROJECT / "include" / "spark" / "driver_python"
 

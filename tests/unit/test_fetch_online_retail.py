@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import openpyxl
 import pytest
 
-from include import fetch_online_retail
-from include.fetch_online_retail import HEADER, SOURCE, main
+from include.commands import fetch_online_retail
+from include.commands.fetch_online_retail import HEADER, SOURCE, main
 
 at = datetime.fromisoformat
 UK = "United Kingdom"

@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-from include.config import PROJECT
+from include.settings import PROJECT
 
 WITHOUT_PANDAS = """
 import sys
-from include.job import spare_pandas
+from include.spark.job import spare_pandas
 from pyspark.sql.types import NumpyArrayConverter
 
 spare_pandas()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from include import job_size
-from include.config import RunConfig
-from include.job_size import bytes_to_read, java_options
-from include.lake import NOTHING, Lake
+from include.lake.commit import NOTHING, Lake
+from include.orchestration import job_size
+from include.orchestration.job_size import bytes_to_read, java_options
+from include.settings import RunConfig
 from tests.tables import csv_bytes, land, line
 
 LONG = {"RFM_LONG_JOB_OPTS": "-XX:+UseParallelGC"}

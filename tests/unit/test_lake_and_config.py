@@ -16,7 +16,12 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from include.config import (
+from include.commands.run import land
+from include.errors import Refused
+from include.lake.commit import Lake, read_record, read_view, with_batches_of_now
+from include.landing.records import file_format, landed_files, same_content
+from include.published.files import LINE, write_csv, write_small_csv, write_table
+from include.settings import (
     CODES,
     PROJECT,
     Params,
@@ -27,12 +32,7 @@ from include.config import (
     load_segment_map,
     map_problems,
 )
-from include.errors import Refused
-from include.exports import LINE, write_csv, write_small_csv, write_table
-from include.job import small_table
-from include.lake import Lake, read_record, read_view, with_batches_of_now
-from include.landing import file_format, landed_files, same_content
-from include.run import land
+from include.spark.job import small_table
 from spark_jobs.publish import check_reject_shares, check_stages
 
 CONFIG = PROJECT / "include" / "config"
@@ -142,7 +142,7 @@ def test_nothing_is_swept_while_another_job_lives(lake: Lake) -> None:
     left = lake.root / ".attempts" / "of another job"
     left.mkdir(parents=True)
     code = (
-        "import sys; from pathlib import Path; from include.lake import Lake\n"
+        "import sys; from pathlib import Path; from include.lake.commit import Lake\n"
         "with Lake(Path(sys.argv[1])).alive(): print('in', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from include.lake import Lake, read_view
+from include.lake.commit import Lake, read_view
 
 DAY = date(2011, 12, 10)
 DIED = 77
@@ -122,14 +122,14 @@ def test_a_reader_keeps_what_it_opened_whatever_the_clock_says(
     lake = Lake(tmp_path / "lake")
     publish(lake, "before", 1)
     opened = lake.published(DAY).resolve()
-    monkeypatch.setattr("include.lake.time.time", lambda: 4_000_000_000.0)  # far in the future
+    monkeypatch.setattr("include.lake.commit.time.time", lambda: 4_000_000_000.0)  # far in the future
     publish(lake, "after", 2)
     publish(lake, "after", 2)
     assert not opened.exists(), "two replacements later and long ago, as it seems"
     opened = lake.published(DAY).resolve()
     publish(lake, "third", 3)
     assert seen(opened) == "after"
-    monkeypatch.setattr("include.lake.time.time", lambda: 0.0)  # and back
+    monkeypatch.setattr("include.lake.commit.time.time", lambda: 0.0)  # and back
     publish(lake, "fourth", 4)
     assert seen(opened) == "after"
     assert seen(lake.latest) == "fourth"

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from include.config import RunConfig
-from include.landing import (
+from include.landing.records import (
     LandedFile,
     file_format,
     identity,
@@ -23,6 +22,7 @@ from include.landing import (
     still_written,
     unreadable,
 )
+from include.settings import RunConfig
 from tests.tables import HEADER, csv_bytes, ingested, land, line
 
 KEPT = None

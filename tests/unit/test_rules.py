@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from include.config import Cancellations, RunConfig, SegmentMap
-from include.job import Run, line_amount, small_table
-from include.lake import Lake, View, batches
-from include.landing import LandedFile, file_format
-from include.schemas import COMPARED, LANDED_COLUMNS, LINES, ORDERS
+from include.lake.commit import Lake, View, batches
+from include.landing.records import LandedFile, file_format
+from include.settings import Cancellations, RunConfig, SegmentMap
+from include.spark.job import Run, line_amount, small_table
+from include.spark.schemas import COMPARED, LANDED_COLUMNS, LINES, ORDERS
 from spark_jobs import ingest
 from spark_jobs.clean import (
     MOST_ORDER_BATCHES,

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from include import sample
-from include.sample import DEFAULT_SEED, HEADER, README, SAMPLE_AS_OF, SAMPLE_START, main
+from include.commands import sample
+from include.commands.sample import DEFAULT_SEED, HEADER, README, SAMPLE_AS_OF, SAMPLE_START, main
 from tests.reference import clean, read_lines, snapshot
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 def generate(folder: Path, hash_seed: str) -> subprocess.CompletedProcess[str]:
     """As a person runs it, in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "include.sample", str(folder)],
+        [sys.executable, "-m", "include.commands.sample", str(folder)],
         cwd=PROJECT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from include.config import PROJECT
-from include.task_process import VARIABLE, on_this_host
+from include.settings import PROJECT
+from include.watchdog import VARIABLE, on_this_host
 
 DRIVER = """
 import os, signal, threading, time
-from include import task_process
+from include import watchdog as task_process
 task_process.LOOK_EVERY_SECONDS = 0.1
 task_process.end_without_task()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

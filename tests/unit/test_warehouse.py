@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
 
-from include import warehouse
-from include.config import Params, config_folder, load_config
 from include.errors import Refused
-from include.exports import write_small_csv
-from include.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.published import warehouse
+from include.published.files import write_small_csv
+from include.settings import Params, config_folder, load_config
+from include.spark.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 from tests.postgres import CUSTOMER_SEGMENTS_ARROW, postgres, postgres_programs
 
 DAY = date(2011, 12, 10)

@@ -1,6 +1,6 @@
 """sample: a made-up shop, in the format of the Online Retail files and with the same dirt.
 
-    python -m include.sample OUT_DIR [--seed N]
+    python -m include.commands.sample OUT_DIR [--seed N]
 
 One CSV per trading day from SAMPLE_START to the day before SAMPLE_AS_OF, and a README.txt that
 says it is a sample. Closed on Saturdays, over Christmas and on New Year's Day; busiest in autumn.
@@ -256,7 +256,7 @@ def readme(files: Iterable[Path], seed: int) -> str:
         digest.update(f"{file.name}\n".encode() + file.read_bytes())
     return (
         f"SAMPLE data, generated, seed {seed}, generator version {GENERATOR_VERSION}.\n"
-        "Shop, customers, articles and sales are invented (python -m include.sample).\n"
+        "Shop, customers, articles and sales are invented (python -m include.commands.sample).\n"
         f"{SAMPLE_START} to {SAMPLE_AS_OF - timedelta(1)}; segment it as of {SAMPLE_AS_OF}.\n"
         f"sha256 of the CSV files: {digest.hexdigest()}\n"
     )
@@ -290,7 +290,7 @@ def make_sample(out_dir: Path, seed: int, console: Console) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m include.sample", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m include.commands.sample", description=__doc__)
     parser.add_argument("out_dir", type=Path, help="a folder that is empty or does not exist yet")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     args = parser.parse_args(argv)

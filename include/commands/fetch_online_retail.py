@@ -1,6 +1,6 @@
 """fetch_online_retail: bring the public Online Retail data set here as one CSV per trading day.
 
-    python -m include.fetch_online_retail OUT_DIR [--url URL] [--sha256 SUM]
+    python -m include.commands.fetch_online_retail OUT_DIR [--url URL] [--sha256 SUM]
 
 UCI Machine Learning Repository, id 352 (Chen 2015, CC BY 4.0): a zip that holds one xlsx. It is
 downloaded, checked, and written out line by line; OUT_DIR appears whole or not at all.
@@ -36,8 +36,8 @@ from tenacity import (
     wait_exponential,
 )
 
+from include.commands.sample import HEADER
 from include.errors import Refused
-from include.sample import HEADER
 
 URL = "https://archive.ics.uci.edu/static/public/352/online+retail.zip"
 LINES = 541_909  # of the public file; it does not change any more

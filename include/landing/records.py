@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.config import Columns
 from include.errors import Refused
+from include.settings import Columns
 
 HEAD_BYTES = 64 * 1024
 HEADER_MAY_START_BY_LINE = 10

@@ -31,11 +31,11 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, track
 from rich.table import Table
 
-from include.config import Params, as_of_date, config_folder, load_config, load_params
+from include.commands.sample import SAMPLE_AS_OF
 from include.errors import Refused
-from include.lake import Lake
-from include.landing import LandedFile, identity, is_csv, still_written
-from include.sample import SAMPLE_AS_OF
+from include.lake.commit import Lake
+from include.landing.records import LandedFile, identity, is_csv, still_written
+from include.settings import Params, as_of_date, config_folder, load_config, load_params
 
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
 AIRFLOW = [sys.executable, "-m", "airflow"]

@@ -1,4 +1,4 @@
--- The tables of the warehouse. include/warehouse.py runs this file once, and again when it has
+-- The tables of the warehouse. include/published/warehouse.py runs this file once, and again when it has
 -- changed, so every statement may be repeated. Names have no schema: the tables are made in the
 -- first one of the connection's search_path.
 

@@ -20,17 +20,17 @@ from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from include.config import (
+from include.errors import Refused
+from include.lake.commit import Lake, View, batches, read_record
+from include.settings import (
     RunConfig,
     as_of_date,
     config_folder,
     load_config,
     load_params,
 )
-from include.errors import Refused
-from include.lake import Lake, View, batches, read_record
-from include.schemas import AMOUNT
-from include.task_process import end_without_task
+from include.spark.schemas import AMOUNT
+from include.watchdog import end_without_task
 
 log = logging.getLogger("rfm")
 

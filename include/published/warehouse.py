@@ -1,4 +1,4 @@
-"""The warehouse: published snapshots as tables of a Postgres database (include/sql/warehouse.sql).
+"""The warehouse: published snapshots as tables of a Postgres database (include/published/warehouse.sql).
 
 A snapshot is loaded in one transaction that replaces what its date held and touches no other date:
 readers see the one before or this one, whole. As in the lake, what was made from an older listing
@@ -22,14 +22,14 @@ from psycopg.types.json import Jsonb
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from include.errors import Refused
-from include.exports import FORMULA
-from include.lake import read_record
-from include.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.lake.commit import read_record
+from include.published.files import FORMULA
+from include.spark.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 
 log = logging.getLogger("rfm")
 
 URL = "RFM_WAREHOUSE"  # in the environment of publish: where to load to
-SCHEMA = Path(__file__).parent / "sql" / "warehouse.sql"
+SCHEMA = Path(__file__).parent / "warehouse.sql"
 ROWS_PER_BATCH = 32 * 1024  # some MB of text
 OUTAGE_SECONDS = 120  # tried again for so long here, then the task is tried again
 # A server that is gone without a word is noticed, too.

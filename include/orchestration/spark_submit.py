@@ -19,13 +19,13 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
 
-from include.config import PROJECT, as_of_date, config_folder, load_config, load_params
 from include.errors import Refused
-from include.job_size import java_options
-from include.lake import Lake
-from include.task_process import VARIABLE, on_this_host
+from include.lake.commit import Lake
+from include.orchestration.job_size import java_options
+from include.settings import PROJECT, as_of_date, config_folder, load_config, load_params
+from include.watchdog import VARIABLE, on_this_host
 
-WAREHOUSE = "RFM_WAREHOUSE"  # as in include/warehouse.py, which the DAG need not load
+WAREHOUSE = "RFM_WAREHOUSE"  # as in include/published/warehouse.py, which the DAG need not load
 JOB_ERROR = re.compile(r"^.*rfm error: (.*)$", re.MULTILINE)
 
 

@@ -7,10 +7,10 @@ gets those options in the place of SPARK_SUBMIT_OPTS. No result depends on it.
 
 from collections.abc import Mapping
 
-from include.config import Segmentation
 from include.errors import Refused
-from include.lake import NOTHING, Files, Lake, files_to_clean, read_view
-from include.landing import landed_files
+from include.lake.commit import NOTHING, Files, Lake, files_to_clean, read_view
+from include.landing.records import landed_files
+from include.settings import Segmentation
 
 LONG_JOB_OPTS = "RFM_LONG_JOB_OPTS"
 LONG_JOB_BYTES = 200 << 20
