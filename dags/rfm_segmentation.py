@@ -26,68 +26,24 @@ configuration fail at once; everything else is tried again.
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG, CronDataIntervalTimetable, chain
 
-from include.orchestration.notifications import tell_why
-from include.orchestration.spark_submit import RfmSparkSubmitOperator, as_of
+from include.as_of import as_of
+from include.orchestration.notifications import log_reason
+from include.orchestration.params import trigger_form
+from include.orchestration.spark_submit import RfmSparkSubmitOperator
+from include.pipeline import DAG_ID, SPARK_CONNECTION, TASKS
 from include.settings import Params, config_folder, load_config
 
-TIME_ZONE = load_config(config_folder(), Params()).settings.time_zone
-
-PARAMS = {
-    "as_of": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="As-of date",
-        description="Count what was bought before this day. Empty: the day the run's data interval ends. "
-        "Not for backfills.",
-    ),
-    "lookback_days": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        maximum=36_500,
-        title="Look-back in days",
-        description="Count only this many days before the as-of date. Empty: as configured.",
-    ),
-    "cancellations": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, "net", "drop"],
-        title="Cancellations",
-        description="net: subtract them from what was spent; drop: leave them out. Empty: as configured.",
-    ),
-    "duplicates": Param(
-        None,
-        type=["null", "string"],
-        enum=[None, "keep", "drop"],
-        title="Duplicate lines",
-        description="keep or drop exact repeats of a line. Empty: as configured.",
-    ),
-    "segment_map": Param(
-        None,
-        type=["null", "string"],
-        pattern="^[A-Za-z0-9_-]+$",
-        examples=["rfm11", "rf10"],
-        title="Segment map",
-        description="A file of include/config/segment_maps. Empty: as configured.",
-    ),
-    "export_cleaned_data": Param(
-        False,
-        type="boolean",
-        title="Export the cleaned data",
-        description="Also publish cleaned_data.csv, which holds every kept line of the whole history.",
-    ),
-}
+CONFIGURED = load_config(config_folder(), Params()).settings
 
 with DAG(
-    dag_id="rfm_segmentation",
+    dag_id=DAG_ID,
     description="Customer segments by recency, frequency and monetary value, as of the day after",
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=TIME_ZONE),
+    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=CONFIGURED.time_zone),
     start_date=datetime(2024, 1, 1),  # noqa: DTZ001 - the timetable has the zone
     catchup=False,
-    params=PARAMS,
+    params=trigger_form(config_folder(), CONFIGURED),
     user_defined_macros={"as_of": as_of},
     default_args={
         "owner": "data",
@@ -96,14 +52,15 @@ with DAG(
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=10),  # each clearing adds a try, and so doubles the delay
         "execution_timeout": timedelta(hours=2),
-        "on_failure_callback": tell_why,
-        "on_retry_callback": tell_why,
+        "on_failure_callback": log_reason,
+        "on_retry_callback": log_reason,
     },
     tags=["rfm", "customers", "spark"],
     doc_md=__doc__,
 ):
-    ingest, clean, rfm, segment, publish = (
-        RfmSparkSubmitOperator(task_id=task, conn_id="spark_default")
-        for task in ("ingest", "clean", "rfm", "segment", "publish")
+    chain(
+        *[
+            RfmSparkSubmitOperator(task_id=task, conn_id=SPARK_CONNECTION, loads_warehouse=task == "publish")
+            for task in TASKS
+        ]
     )
-    ingest >> clean >> rfm >> segment >> publish

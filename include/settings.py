@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,14 +17,13 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from include.errors import Refused
+from include.errors import ConfigError
+from include.pipeline import CONFIG_VARIABLE, PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
-# Part of the keys of cached lines: to be raised when the code reads or cleans a line differently, or
-# keeps something else of it.
-INGEST_RULES, CLEAN_RULES = 4, 6
+# Cache versions: increase when a line is read or cleaned differently, or when other columns are stored.
+INGEST_VERSION, CLEAN_VERSION = 4, 6
 
 Reason = Literal[
     "no_header",
@@ -129,15 +128,17 @@ class Segmentation(Strict):
         return name
 
     @property
-    def ingest_rules(self) -> str:
+    def ingest_fingerprint(self) -> str:
         """What decides how a landed file is read, as a short hash: the key of its cached lines."""
         landing = self.landing.model_dump(mode="json", exclude={"settle_seconds"})
-        return short_hash([INGEST_RULES, landing, self.time_zone])
+        return short_hash([INGEST_VERSION, landing, self.time_zone])
 
     @property
-    def clean_rules(self) -> str:
+    def clean_fingerprint(self) -> str:
         """What decides which lines are kept, as a short hash: the key of cached cleaned lines."""
-        return short_hash([CLEAN_RULES, self.ingest_rules, self.duplicates, sorted(self.excluded_codes)])
+        return short_hash(
+            [CLEAN_VERSION, self.ingest_fingerprint, self.duplicates, sorted(self.excluded_codes)]
+        )
 
     def most_rejects(self, reason: str) -> float:
         """The share of the landed lines that may be rejected for a reason."""
@@ -149,17 +150,41 @@ class Segmentation(Strict):
         return {code.strip().upper() for code in self.excluded_stock_codes}
 
 
+Override = int | str
+
+
 class Params(Strict):
-    """What a run may set for itself; None means as configured."""
+    """What a run may set for itself; None means as configured. Airflow's trigger form is made from this."""
 
-    as_of: date | None = None
-    lookback_days: Days | None = None
-    cancellations: Cancellations | None = None
-    duplicates: Duplicates | None = None
-    segment_map: str | None = None
-    export_cleaned_data: bool = False
+    as_of: date | None = Field(
+        None,
+        title="As-of date",
+        description="Count what was bought before this day. Empty: the day the run's data interval ends. "
+        "Not for backfills.",
+    )
+    lookback_days: Days | None = Field(
+        None,
+        title="Look-back in days",
+        description="Count only this many days before the as-of date. Empty: as configured.",
+    )
+    cancellations: Cancellations | None = Field(
+        None,
+        title="Cancellations",
+        description="net: subtract them from what was spent; drop: leave them out.",
+    )
+    duplicates: Duplicates | None = Field(
+        None, title="Duplicate lines", description="keep or drop exact repeats of a line."
+    )
+    segment_map: str | None = Field(
+        None, title="Segment map", description="A file of segment_maps/ in the configuration."
+    )
+    export_cleaned_data: bool = Field(
+        False,
+        title="Export the cleaned data",
+        description="Also publish cleaned_data.csv, which holds every kept line of the whole history.",
+    )
 
-    def overrides(self, configured: Segmentation) -> dict[str, Any]:
+    def overrides(self, configured: Segmentation) -> dict[str, Override]:
         """The params that change the result: those that differ from the configured settings."""
         settings = {"cancellations", "duplicates", "lookback_days", "segment_map"}
         given = self.model_dump(include=settings, exclude_none=True)
@@ -191,7 +216,7 @@ class RunConfig(Strict):
 
     settings: Segmentation
     segment_map: SegmentMap
-    overrides: dict[str, Any]
+    overrides: dict[str, Override]
 
     @property
     def variant(self) -> str | None:
@@ -203,15 +228,15 @@ class RunConfig(Strict):
         return short_hash(self.model_dump(mode="json"))
 
     @property
-    def rules(self) -> str:
+    def fingerprint(self) -> str:
         """What decides the snapshot, as a short hash: all but how many rejects it may have."""
         settings = self.settings
         of_rfm = [settings.lookback_days, settings.compare_days, settings.cancellations]
-        return short_hash([settings.clean_rules, *of_rfm, self.segment_map.model_dump()])
+        return short_hash([settings.clean_fingerprint, *of_rfm, self.segment_map.model_dump()])
 
 
 def config_folder() -> Path:
-    return Path(os.environ.get("RFM_CONFIG", PROJECT / "include" / "config"))
+    return Path(os.environ.get(CONFIG_VARIABLE, PROJECT / "include" / "config"))
 
 
 def load_config(folder: Path, params: Params) -> RunConfig:
@@ -220,30 +245,35 @@ def load_config(folder: Path, params: Params) -> RunConfig:
     configured = validated(Segmentation, read_yaml(file), str(file))
     overrides = params.overrides(configured)
     settings = validated(Segmentation, configured.model_dump() | overrides, "params")
-    segment_map = load_segment_map(folder / "segment_maps", settings.segment_map)
+    segment_map = load_segment_map(folder, settings.segment_map)
     return RunConfig(settings=settings, segment_map=segment_map, overrides=overrides)
 
 
 def load_params(text: str) -> Params:
     """A run's params from JSON text.
 
-    Raises Refused, naming the key, when one is unknown or out of its limits.
+    Raises ConfigError, naming the key, when one is unknown or out of its limits.
     """
     try:
         given = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        raise Refused(f"params are not valid JSON ({error}): {text}") from None
+        raise ConfigError(f"params are not valid JSON ({error}): {text}") from None
     return validated(Params, given, "params")
 
 
-def load_segment_map(folder: Path, name: str) -> SegmentMap:
-    file = folder / f"{name}.yaml"
+def segment_map_names(config: Path) -> list[str]:
+    """The segment maps of a configuration folder."""
+    return sorted(path.stem for path in (config / "segment_maps").glob("*.yaml"))
+
+
+def load_segment_map(config: Path, name: str) -> SegmentMap:
+    file = config / "segment_maps" / f"{name}.yaml"
     if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise Refused(f"segment_map: unknown map {name!r}; {folder} has {known or 'none'}")
+        known = ", ".join(segment_map_names(config))
+        raise ConfigError(f"segment_map: unknown map {name!r}; {file.parent} has {known or 'none'}")
     segment_map = validated(SegmentMap, read_yaml(file), str(file))
     if problems := map_problems(segment_map):
-        raise Refused(f"{file}: segment_map {name!r}: {'; '.join(problems)}")
+        raise ConfigError(f"{file}: segment_map {name!r}: {'; '.join(problems)}")
     return segment_map
 
 
@@ -275,22 +305,9 @@ def matching(pattern: str) -> list[str]:
     return [code for code in CODES if re.fullmatch(pattern, code)]
 
 
-def as_of_date(text: str) -> date:
-    """An as-of date as YYYY-MM-DD. Raises Refused for anything else and for days still to come."""
-    try:
-        as_of = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a calendar date
-    except ValueError:
-        raise Refused(f"as_of: {text!r} is not a date; write it as 2011-12-10") from None
-    if as_of.year < 1900:
-        raise Refused(f"as_of: {as_of} lies before 1900")
-    if as_of > date.today() + timedelta(days=2):  # noqa: DTZ011 - wide enough for every zone
-        raise Refused(f"as_of: {as_of} lies in the future; its days have not been sold yet")
-    return as_of
-
-
 def validated(model: type[M], values: Any, source: str) -> M:
     if values is None:
-        raise Refused(f"{source}: is empty")
+        raise ConfigError(f"{source}: is empty")
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -303,16 +320,16 @@ def validated(model: type[M], values: Any, source: str) -> M:
                 continue
             value = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
             found.append(f"{key}: {problem['msg']}{value}")
-        raise Refused(f"{source}: {'; '.join(found)}") from None
+        raise ConfigError(f"{source}: {'; '.join(found)}") from None
 
 
 def read_yaml(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise Refused(f"{file}: cannot be read ({error.strerror})") from None
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def short_hash(value: Any) -> str:

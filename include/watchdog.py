@@ -1,8 +1,8 @@
-"""Ends a driver whose Airflow task is gone.
+"""The watchdog: a driver exits when its Airflow task is gone.
 
-A task that times out, is cleared or is marked failed ends its driver itself (`on_kill` of the
-operator). A task process that is killed, as when memory runs out, ends nothing any more; and when
-its worker is killed, nobody will hear of its result. So the driver looks after them, and ends too.
+A task that times out, is cleared or is marked failed ends its driver itself (the operator's `on_kill`).
+A task process that is killed (out of memory, say) cannot end its driver, and when its worker is killed,
+nobody receives its result. So the driver watches both, and exits when one is gone.
 """
 
 import os
@@ -15,21 +15,22 @@ from contextlib import suppress
 
 import psutil
 
-VARIABLE = "RFM_TASK_PROCESS"  # set by the operator: host:pid, and the worker's pid where there is one
-LOOK_EVERY_SECONDS = 1.0
+from include.pipeline import TASK_PROCESS_VARIABLE
+
+SECONDS_BETWEEN_CHECKS = 1.0
 
 
 def on_this_host(*pids: int) -> str:
-    """The processes as the variable names them."""
+    """The value of TASK_PROCESS_VARIABLE: host:pid, and the worker's pid where there is one."""
     return ":".join([socket.gethostname(), *map(str, pids)])
 
 
-def end_without_task() -> None:
-    """End this driver as soon as one of the named processes, or its spark-submit, is gone.
+def exit_without_task() -> None:
+    """Start a thread that ends this driver as soon as a named process, or its spark-submit, is gone.
 
     Without the variable (run by hand) or on another host (cluster mode) nothing is watched.
     """
-    host, *pids = os.environ.get(VARIABLE, "").split(":")
+    host, *pids = os.environ.get(TASK_PROCESS_VARIABLE, "").split(":")
     if host == socket.gethostname():
         watched = [int(pid) for pid in pids]
         threading.Thread(target=watch, args=(watched, os.getppid()), daemon=True).start()
@@ -38,14 +39,14 @@ def end_without_task() -> None:
 def watch(pids: Sequence[int], submit: int) -> None:
     try:
         processes = [psutil.Process(pid) for pid in pids]
-        while os.getppid() == submit and all(map(alive, processes)):
-            time.sleep(LOOK_EVERY_SECONDS)
+        while os.getppid() == submit and all(map(is_alive, processes)):
+            time.sleep(SECONDS_BETWEEN_CHECKS)
     except psutil.NoSuchProcess:
         pass
-    with suppress(OSError):  # who would read it may be gone as well
+    with suppress(OSError):  # the reader may be gone as well
         print("rfm: the Airflow task of this driver is gone; the driver ends", file=sys.stderr, flush=True)
-    os._exit(1)  # at once, whatever the other threads wait for; spark-submit ends with its driver
+    os._exit(1)  # immediately, whatever other threads wait for; spark-submit ends with its driver
 
 
-def alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

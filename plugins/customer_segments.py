@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from include.orchestration.spark_submit import SnapshotLink
+from include.orchestration.links import SnapshotLink
 
 PREFIX = "/rfm"
 PAGE = """<!doctype html>
@@ -56,7 +56,7 @@ def snapshot_app() -> Any:
     from fastapi import Depends, FastAPI, HTTPException
     from fastapi.responses import FileResponse, HTMLResponse
 
-    from include.lake.commit import Lake
+    from include.lake.paths import Lake
 
     app = FastAPI(
         title="Customer segments",

@@ -1,191 +1,157 @@
 """publish: check the snapshot, then make it visible in one step.
 
-Written beside the published folder and swapped in by one link, so a reader sees the snapshot before
-or the one after, whole. Checked first, and refused with the numbers when wrong:
+It is written beside the published folder and swapped in by one link, so a reader sees the snapshot before
+or the one after, whole. Before that it is checked, and refused with the numbers when
 
-- rows in = rows out + rejects, of every landed file and at every stage
-- no reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
+- rows in are not rows out + rejects, for any landed file or at any stage
+- a reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
 
-A run whose params change the result publishes to variants/<label>/ and leaves `latest` alone.
+A run whose params change the result publishes to variants/<label>/ and does not touch `latest`.
 
-Then the snapshot is loaded into the warehouse, where there is one (the operator gives its address).
-Files come first: they do not wait for a database, and what is loaded is what they hold.
+Then the snapshot is loaded into the warehouse, where there is one (the operator passes its address).
+Files come first: they do not wait for a database, and the warehouse gets what they hold.
 """
 
+import logging
 import os
 import shutil
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from include.errors import Refused
-from include.lake.commit import View, with_batches_of_now
+from include.lake.commit import commit_version, point_latest
+from include.lake.manifest import CleanedManifest, cleaned_now, ingested_now
+from include.lake.record import InputFile, PublishedConfig, RunRecord, VersionRecord, input_files
+from include.lake.state import StageRecord
+from include.pipeline import WAREHOUSE_URL_VARIABLE
 from include.published import warehouse
-from include.published.files import write_csv, write_table
-from include.settings import Segmentation
-from include.spark.job import Run, job, line_amount, log, reconcile, reject_reason
-from include.spark.schemas import CLEANED_DATA, CUSTOMER_SEGMENTS, LINES, REJECTS
+from include.published.checks import check_files, check_reject_shares, check_stages
+from include.published.files import write_table
+from include.published.tables import CLEANED_DATA, CUSTOMER_SEGMENTS, REJECTS
+from include.spark.columns import line_amount, reject_reason
+from include.spark.csv_text import write_csv
+from include.spark.job import Run, job
+from include.spark.lines import read_lines
 
-# Rows of rejects.csv, so that a day does not cost what all history costs. All are in the lake's parquet.
+log = logging.getLogger("rfm")
+
+# Rows of rejects.csv, so that a day does not cost what all history costs. The lake's Parquet has all.
 REJECTS_LIMIT = 200_000
-
-
-def check_stages(stages: dict[str, dict[str, Any]]) -> None:
-    """Raises Refused unless every stage reconciles, and with the one before."""
-    for task, stage in stages.items():
-        reconcile(task, stage["rows_in"], stage["rows_out"], stage["rejects"])
-    for before, after in [("ingest", "clean"), ("clean", "rfm")]:
-        if stages[before]["rows_out"] != stages[after]["rows_in"]:
-            raise Refused(
-                f"{before} gave {stages[before]['rows_out']} lines and {after} took "
-                f"{stages[after]['rows_in']}; clear the run from ingest on"
-            )
-
-
-def check_files(files: dict[str, dict[str, Any]]) -> None:
-    """Raises Refused unless every line of each landed file is kept or rejected, once."""
-    for name, file in files.items():
-        reconcile(f"ingest of {name}", file["rows"], file["kept"], file["rejects"])
-        reconcile(f"clean of {name}", file["kept"], file["clean"]["kept"], file["clean"]["rejects"])
-
-
-def check_reject_shares(
-    stages: dict[str, dict[str, Any]], files: dict[str, dict[str, Any]], settings: Segmentation
-) -> None:
-    """Raises Refused, with the numbers and the files, when a reason rejects more than its share of the lines.
-    `files` is as from input_files."""
-    landed = stages["ingest"]["rows_in"]
-    for task in ("ingest", "clean"):
-        for reason, count in stages[task]["rejects"].items():
-            most = settings.most_rejects(reason)
-            if count > most * landed:
-                of_files = Counter({name: rejects_of(file).get(reason, 0) for name, file in files.items()})
-                worst = ", ".join(f"{name} ({lines:,})" for name, lines in of_files.most_common(3) if lines)
-                raise Refused(
-                    f"{task} rejected {count:,} of {landed:,} lines ({count / landed:.1%}) as {reason}, "
-                    f"more than the {most:.1%} that reject_baseline and reject_threshold allow. Nothing "
-                    f"was published. Most are in {worst}. Correct these, or the configuration"
-                )
-
-
-def input_files(view: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each landed file with its size and time, and its lines: rows, and of ingest and clean the
-    kept and the rejects by reason."""
-    return {
-        name: file
-        | {"clean": {"kept": view["files"][name]["kept"], "rejects": view["files"][name]["rejects"]}}
-        for name, file in view["ingested"]["files"].items()
-    }
+SUMMARIES = ("segment_summary.csv", "segment_movement.csv", "cut_points.json")
 
 
 def cleaned_data(kept: DataFrame) -> DataFrame:
-    """Kept lines as published, in an order that does not depend on the files they came in."""
-    ordered = ["invoice_date", "invoice_no", *[name for name in CLEANED_DATA if "invoice" not in name]]
-    money = {name: plain(name) for name in ("unit_price", "amount")}
-    kept = kept.withColumns({"line_type": F.col("kind"), "amount": line_amount()})
-    return kept.orderBy(*ordered).select(*[money.get(name, F.col(name)) for name in CLEANED_DATA])
+    """Kept lines as published (tables.CLEANED_DATA), in an order that does not depend on their files."""
+    ordered = ["invoice_date", "invoice_no", *[name for name in CLEANED_DATA.names if "invoice" not in name]]
+    prices = {name: without_trailing_zeros(name) for name in ("unit_price", "amount")}
+    lines = kept.withColumn("amount", line_amount()).orderBy(*ordered)
+    return lines.select(*[prices.get(name, F.col(name)) for name in CLEANED_DATA.names])
 
 
-def plain(name: str) -> Column:
+def without_trailing_zeros(name: str) -> Column:
     """Money with the decimals it has, at least two: 4.95, 0.001."""
     return F.regexp_replace(F.col(name).cast("string"), r"(\.\d{2}\d*?)0+$", "$1").alias(name)
 
 
-def rejects_of(file: dict[str, Any]) -> Counter[str]:
-    """The rejects of a file by reason, of both stages."""
-    return Counter(file["rejects"]) + Counter(file["clean"]["rejects"])
-
-
-def files_with_rejects(files: dict[str, dict[str, Any]]) -> list[str]:
+def files_with_rejects(files: Mapping[str, InputFile]) -> list[str]:
     """The files whose rejects are published: all that have some, or else the latest ones, as many as
-    REJECTS_LIMIT allows and at least one. `files` is as from input_files."""
-    counts = {name: rejects_of(file).total() for name, file in files.items()}
-    latest_first = sorted(filter(counts.get, counts), key=lambda name: (files[name]["modified"], name))[::-1]
-    up_to = accumulate(counts[name] for name in latest_first)
+    REJECTS_LIMIT allows and at least one."""
+    rejects = {name: file.all_rejects.total() for name, file in files.items()}
+    latest_first = sorted(filter(rejects.get, rejects), key=lambda name: (files[name].modified, name))[::-1]
+    up_to = accumulate(rejects[name] for name in latest_first)
     shown = [name for name, rows in zip(latest_first, up_to, strict=True) if rows <= REJECTS_LIMIT]
     return shown or latest_first[:1]
 
 
-def rejected(run: Run, view: dict[str, Any], files: Collection[str]) -> DataFrame:
-    """Every rejected line of the files, of both stages: stage, file, line, reason, raw."""
-    ingested, cleaned = (
-        lines_of(run, stage, part | {"files": {file: part["files"][file] for file in files}}, "rejected")
-        for stage, part in (
-            (run.lake.ingested(run.config.settings.ingest_rules), view["ingested"]),
-            (run.lake.cleaned(run.config.settings.clean_rules), view),
+def rejected_lines(run: Run, cleaned: CleanedManifest, names: Sequence[str]) -> DataFrame:
+    """Every rejected line of the files, of both stages; columns as in tables.REJECTS."""
+    settings = run.config.settings
+    ingested_stage = run.lake.ingested(settings.ingest_fingerprint)
+    cleaned_stage = run.lake.cleaned(settings.clean_fingerprint)
+    # Other runs may have rewritten the lines since, so the batches of today are looked up first.
+    of_ingest = ingested_now(cleaned.ingested.of(names), ingested_stage)
+    of_clean = cleaned_now(cleaned.of(names), cleaned_stage)
+    both = (
+        read_lines(run.spark, ingested_stage, of_ingest, "rejected")
+        .withColumn("stage", F.lit("ingest"))
+        .unionByName(
+            read_lines(run.spark, cleaned_stage, of_clean, "rejected").withColumn("stage", F.lit("clean"))
         )
     )
-    both = ingested.withColumn("stage", F.lit("ingest")).unionByName(
-        cleaned.withColumn("stage", F.lit("clean"))
+    return both.withColumn("reason", reject_reason()).select(*REJECTS.names).orderBy("stage", "file", "line")
+
+
+def kept_lines(run: Run, cleaned: CleanedManifest) -> DataFrame:
+    """Every kept line behind the snapshot."""
+    stage = run.lake.cleaned(run.config.settings.clean_fingerprint)
+    return read_lines(run.spark, stage, cleaned_now(cleaned, stage), "kept")
+
+
+def write_snapshot(
+    run: Run, source: Path, cleaned: CleanedManifest, rejects_from: Sequence[str], folder: Path
+) -> int:
+    """Write all files of the snapshot but run.json. Returns the number of customers."""
+    folder.mkdir()
+    parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
+    with ThreadPoolExecutor(1) as other_core:  # this process copies the table while Spark sorts the rejects
+        copying = other_core.submit(write_table, source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
+        # With a limit each task sorts its own rows. Without one Spark would read all rows twice.
+        write_csv(rejected_lines(run, cleaned, rejects_from).limit(REJECTS_LIMIT), folder / "rejects.csv")
+        customers = copying.result()
+    for name in SUMMARIES:
+        shutil.copy(source / name, folder / name)
+    if run.request.params.export_cleaned_data:
+        write_csv(cleaned_data(kept_lines(run, cleaned)), folder / "cleaned_data.csv")
+    return customers
+
+
+def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunRecord:
+    """run.json: what was run, with which configuration, from which files, with which counts."""
+    return RunRecord(
+        landing_version=made_by.landing_version,
+        attempt=run.number,
+        stages=made_by.stages | {"publish": record},
+        as_of=run.as_of,
+        variant=run.config.variant,
+        dag_run=run.request.dag_run,
+        published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        config_hash=run.config.hash,
+        config=PublishedConfig.model_validate(run.config.model_dump(mode="json")),
+        input_files=input_files(made_by.cleaned),
     )
-    return both.withColumn("reason", reject_reason()).select(*REJECTS)
 
 
-def lines_of(run: Run, stage: Path, view: View, outcome: str) -> DataFrame:
-    """The lines behind the snapshot: the view is as old as that, and runs beside go on."""
-    return run.read_batches(stage, with_batches_of_now(view, stage), LINES, outcome)
+def make_visible(run: Run, folder: Path, record: RunRecord) -> None:
+    """Swap the snapshot in, then load what is visible into the warehouse."""
+    link = run.lake.published(run.as_of, run.config.variant)
+    if not commit_version(run.lake, folder, link, record):
+        log.warning("kept %s: it was made from a newer state of the landing folder", link)
+    else:
+        if run.config.variant is None:
+            point_latest(run.lake)
+        log.info("%s customers are in %s", f"{record.stages['publish'].rows_out:,}", link)
+    url = os.environ.get(WAREHOUSE_URL_VARIABLE)
+    if url and run.config.variant is None:
+        run.spark.stop()  # the next job may have the cluster in the meantime
+        warehouse.load(link.resolve(), url)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     with job("publish", __doc__, argv) as run:
-        source, made_from = run.made_before(run.lake.segments(run.as_of, run.config.variant))
-        view, stages = made_from["view"], made_from["stages"]
-        check_stages(stages)
-        files = input_files(view)
+        source, made_by = run.made_before(run.lake.segments(run.as_of, run.config.variant))
+        files = input_files(made_by.cleaned)
+        check_stages(made_by.stages)
         check_files(files)
-        check_reject_shares(stages, files, run.config.settings)
-
-        folder = run.attempt / "version"
-        folder.mkdir()
-        parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
-        with ThreadPoolExecutor(1) as beside:  # this process copies the table, Spark sorts the rejects
-            table = beside.submit(write_table, source / "customers", CUSTOMER_SEGMENTS, parquet, csv)
-            rejects = rejected(run, view, files_with_rejects(files)).orderBy("stage", "file", "line")
-            # With the limit each task sorts its own; without, Spark would read all twice, to part it.
-            write_csv(rejects.limit(REJECTS_LIMIT), folder / "rejects.csv")
-            rows = table.result()
-        record = run.record(stages["segment"]["rows_out"], rows, {})
-        for name in ("segment_summary.csv", "segment_movement.csv", "cut_points.json"):
-            shutil.copy(source / name, folder / name)
-        if run.export_cleaned_data:
-            stage = run.lake.cleaned(run.config.settings.clean_rules)
-            write_csv(cleaned_data(lines_of(run, stage, view, "kept")), folder / "cleaned_data.csv")
-
-        link = run.lake.published(run.as_of, run.config.variant)
-        version = run.lake.commit_version(folder, link, run_record(run, made_from, record))
-        if version is None:
-            log.warning("publish  %s already holds a run over a later listing; it stays", link)
-        else:
-            if run.config.variant is None:
-                run.lake.point_latest()
-            log.info("publish  %s customers are in %s", f"{rows:,}", link)
-        url = os.environ.get(warehouse.URL)
-        if url and run.config.variant is None:
-            run.spark.stop()  # the next job may have the cluster meanwhile
-            warehouse.load(link.resolve(), url)
-
-
-def run_record(run: Run, made_from: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """run.json: what was run, with what configuration, from which files, with which counts."""
-    return {
-        "as_of": run.as_of.isoformat(),
-        "variant": run.config.variant,
-        "dag_run": run.dag_run,
-        "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "listing": made_from["listing"],
-        "attempt": run.number,
-        "config_hash": run.config.hash,
-        "config": run.config.model_dump(mode="json"),
-        "stages": made_from["stages"] | {"publish": record},
-        "input_files": input_files(made_from["view"]),
-    }
+        check_reject_shares(made_by.stages, files, run.config.settings)
+        folder = run.folder / "version"
+        customers = write_snapshot(run, source, made_by.cleaned, files_with_rejects(files), folder)
+        record = run.execution.record(made_by.stages["segment"].rows_out, customers, {})
+        make_visible(run, folder, run_record(run, made_by, run.log_counts(record)))
 
 
 if __name__ == "__main__":

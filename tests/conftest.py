@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from include.settings import PROJECT, Params, RunConfig, load_config
+from include.pipeline import PROJECT
+from include.settings import Params, RunConfig, load_config
 from include.spark.job import SEMANTICS
 
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

@@ -37,7 +37,7 @@ from tenacity import (
 )
 
 from include.commands.sample import HEADER
-from include.errors import Refused
+from include.errors import UserError
 
 URL = "https://archive.ics.uci.edu/static/public/352/online+retail.zip"
 LINES = 541_909  # of the public file; it does not change any more
@@ -52,7 +52,7 @@ DAMAGE = (BadZipFile, zlib.error, ParseError, EOFError, RuntimeError, LookupErro
 
 
 def download(url: str, target: Path, console: Console) -> None:
-    """Stream the URL into a file; tries again where that can help, Refused where it did not."""
+    """Stream the URL into a file; tries again where that can help, UserError where it did not."""
 
     def announce(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -70,9 +70,9 @@ def download(url: str, target: Path, console: Console) -> None:
         attempts(download_once, url, target, console)
     except httpx.HTTPStatusError as error:
         answer = f"{error.response.status_code} {error.response.reason_phrase}"
-        raise Refused(f"{url} answered {answer}; check the address, or try again later") from error
+        raise UserError(f"{url} answered {answer}; check the address, or try again later") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Refused(
+        raise UserError(
             f"cannot download {url}: {error or type(error).__name__}; check the network and the"
             " address, or pass --url with one you can reach"
         ) from error
@@ -112,14 +112,14 @@ def unpack_xlsx(archive: Path, target: Path, url: str) -> None:
         with ZipFile(archive) as opened:
             damaged = opened.testzip()
             if damaged:
-                raise Refused(f"{url}: {damaged} in the zip is damaged; download it again")
+                raise UserError(f"{url}: {damaged} in the zip is damaged; download it again")
             names = [name for name in opened.namelist() if name.lower().endswith(".xlsx")]
             if len(names) != 1:
-                raise Refused(f"{url}: expected one .xlsx in the zip, found {opened.namelist()}")
+                raise UserError(f"{url}: expected one .xlsx in the zip, found {opened.namelist()}")
             with opened.open(names[0]) as inside, target.open("wb") as file:
                 shutil.copyfileobj(inside, file)
     except DAMAGE as error:
-        raise Refused(
+        raise UserError(
             f"{url} is not a whole zip file ({error}); download it again or check the address"
         ) from error
 
@@ -147,15 +147,15 @@ def write_days(xlsx: Path, folder: Path, console: Console) -> int:
                         writer.writerow(line)
                         count += 1
     except DAMAGE as error:
-        raise Refused(f"the xlsx cannot be read: {error}") from error
+        raise UserError(f"the xlsx cannot be read: {error}") from error
     return count
 
 
 def typed_lines(rows: Iterator[Any]) -> Iterator[tuple[date, list[str]]]:
-    """Day and CSV fields of each row below the header; Refused with the row's number."""
+    """Day and CSV fields of each row below the header; UserError with the row's number."""
     header = list(next(rows, ()))
     if header != HEADER:
-        raise Refused(f"the sheet's header is {header}, expected {HEADER}")
+        raise UserError(f"the sheet's header is {header}, expected {HEADER}")
     for number, cells in enumerate(rows, start=2):
         if all(cell is None for cell in cells):
             continue
@@ -163,7 +163,7 @@ def typed_lines(rows: Iterator[Any]) -> Iterator[tuple[date, list[str]]]:
         try:
             yield row[4].date(), as_csv(row)
         except (AttributeError, TypeError, ValueError) as error:
-            raise Refused(f"row {number} of the sheet cannot be read: {row} ({error})") from error
+            raise UserError(f"row {number} of the sheet cannot be read: {row} ({error})") from error
 
 
 def as_csv(row: list[Any]) -> list[str]:
@@ -199,9 +199,9 @@ def fetch(out_dir: Path, url: str, sha256: str | None, console: Console) -> str:
         download(url, archive, console)
         found = file_sha256(archive)
         if sha256 and found != sha256:
-            raise Refused(f"{url} has sha256 {found}, expected {sha256}; do not use it")
+            raise UserError(f"{url} has sha256 {found}, expected {sha256}; do not use it")
         if known and known != found:
-            raise Refused(
+            raise UserError(
                 f"{url} has sha256 {found}, but {out_dir} was made from {known}; nothing was"
                 " changed: remove the folder to replace it, or name another"
             )
@@ -211,7 +211,7 @@ def fetch(out_dir: Path, url: str, sha256: str | None, console: Console) -> str:
         folder.mkdir()
         lines = write_days(xlsx, folder, console)
         if url == URL and lines != LINES:
-            raise Refused(f"{url} has {lines:,} lines, not the {LINES:,} known; do not use it")
+            raise UserError(f"{url} has {lines:,} lines, not the {LINES:,} known; do not use it")
         files = len(list(folder.iterdir()))
         (folder / SOURCE).write_text(
             "Online Retail (Chen 2015), UCI Machine Learning Repository, id 352\n"
@@ -224,16 +224,16 @@ def fetch(out_dir: Path, url: str, sha256: str | None, console: Console) -> str:
 
 
 def known_sha256(out_dir: Path) -> str | None:
-    """What OUT_DIR was made from, None if it is empty or absent; Refused if it is not whole."""
+    """What OUT_DIR was made from, None if it is empty or absent; UserError if it is not whole."""
     if not out_dir.exists() or not any(out_dir.iterdir()):
         return None
     source = out_dir / SOURCE
     if not source.is_file():
-        raise Refused(f"{out_dir} is not empty and has no {SOURCE}; name another folder")
+        raise UserError(f"{out_dir} is not empty and has no {SOURCE}; name another folder")
     text = source.read_text(encoding="utf-8")
     said = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
     if said.get("files") != str(len(list(out_dir.glob("*.csv")))) or "sha256" not in said:
-        raise Refused(f"{out_dir} is not what its {SOURCE} says; remove it and fetch it again")
+        raise UserError(f"{out_dir} is not what its {SOURCE} says; remove it and fetch it again")
     return said["sha256"]
 
 
@@ -255,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         told = fetch(args.out_dir.resolve(), args.url, args.sha256, console)
-    except (Refused, OSError) as error:
+    except (UserError, OSError) as error:
         say(Console(stderr=True), f"fetch_online_retail: {error}")
         return 2
     say(console, told)

@@ -31,28 +31,29 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, track
 from rich.table import Table
 
+from include.as_of import as_of_date
 from include.commands.sample import SAMPLE_AS_OF
-from include.errors import Refused
-from include.lake.commit import Lake
-from include.landing.records import LandedFile, identity, is_csv, still_written
-from include.settings import Params, as_of_date, config_folder, load_config, load_params
+from include.errors import UserError
+from include.lake.paths import Lake
+from include.landing.files import LandedFile, identity, is_csv, still_written
+from include.settings import Params, config_folder, load_config, load_params
 
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
 AIRFLOW = [sys.executable, "-m", "airflow"]
 AIRFLOW_HOME = Path(os.environ.get("AIRFLOW_HOME", ".airflow"))
 DONE = {"success", "failed", "upstream_failed", "skipped"}
-FAILURE = re.compile(r"(?:AirflowFailException|AirflowException|RuntimeError|Refused): (.*)")
+FAILURE = re.compile(r"(?:AirflowFailException|AirflowException|RuntimeError|UserError): (.*)")
 
 console = Console(highlight=False)
 
 
 def csv_files(data: Path) -> list[Path]:
-    """The files of a data folder. Raises Refused when there is nothing to land."""
+    """The files of a data folder. Raises UserError when there is nothing to land."""
     if not data.is_dir():
         wrong = "is a file" if data.exists() else "is missing"
-        raise Refused(f"DATA: {data} {wrong}; give a folder of CSV files")
+        raise UserError(f"DATA: {data} {wrong}; give a folder of CSV files")
     if not (found := csv_files_below(data)):
-        raise Refused(f"DATA: folder {data} has no .csv or .csv.gz file")
+        raise UserError(f"DATA: folder {data} has no .csv or .csv.gz file")
     return found
 
 
@@ -62,14 +63,14 @@ def csv_files_below(folder: Path) -> list[Path]:
 
 def land(data: Path, lake: Lake, settle_seconds: float) -> str:
     """Mirror the data folder to its place in landing/; returns what was done, in words. A file that is
-    still being written stays as it was there. Raises Refused for a folder that is no place to land from."""
+    still being written stays as it was there. Raises UserError for a folder that is no place to land from."""
     data = data.resolve()
     place = (lake.landing / data.name).resolve()
     wanted = {path.relative_to(data): path for path in csv_files(data)}
     if place == data:
         return f"{len(wanted)} files are already in {place}"
     if data in place.parents:
-        raise Refused(
+        raise UserError(
             f"DATA: {data} holds the lake's own {place}, and would land in itself; give another LAKE"
         )
     landed = {path.relative_to(place): identity(path) for path in csv_files_below(place)}
@@ -258,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lake = Lake((args.lake or Path("lakes") / data.name).absolute())
         params = load_params(args.params)
         if args.as_of and params.as_of and args.as_of != params.as_of.isoformat():
-            raise Refused(f"as_of: AS_OF says {args.as_of} and PARAMS {params.as_of}; give one of them")
+            raise UserError(f"as_of: AS_OF says {args.as_of} and PARAMS {params.as_of}; give one of them")
         day = args.as_of or str(params.as_of or (SAMPLE_AS_OF if is_sample else date.today()))  # noqa: DTZ011
         as_of = as_of_date(day)
         config = load_config(config_folder(), params)
@@ -267,7 +268,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         landed = land(data, lake, config.settings.landing.settle_seconds)
         console.print(f"landed  {escape(landed)}", soft_wrap=True)
         code = run_dag(dag_conf(params, as_of), lake)
-    except (Refused, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"make run: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

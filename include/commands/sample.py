@@ -25,7 +25,7 @@ from typing import NamedTuple, TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from include.errors import Refused
+from include.errors import UserError
 
 SAMPLE_START = date(2024, 12, 1)
 SAMPLE_AS_OF = date(2026, 1, 1)
@@ -274,7 +274,7 @@ def make_sample(out_dir: Path, seed: int, console: Console) -> str:
     if out_dir.exists() and any(out_dir.iterdir()):
         if is_sample(out_dir, seed):
             return f"{out_dir}: the sample of seed {seed} is already there, nothing to do"
-        raise Refused(
+        raise UserError(
             f"{out_dir} holds something else than the sample of seed {seed}, generator version"
             f" {GENERATOR_VERSION}; nothing was changed: name another folder or empty this one"
         )
@@ -297,7 +297,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         told = make_sample(args.out_dir.resolve(), args.seed, console)
-    except (Refused, OSError) as error:
+    except (UserError, OSError) as error:
         refusal = f"sample: {error}"
         Console(stderr=True).print(refusal, markup=False, highlight=False, soft_wrap=True)
         return 2

@@ -1,12 +1,13 @@
 """What Airflow calls when a task has ended."""
 
 import logging
-from typing import Any
+
+from airflow.sdk import Context
 
 log = logging.getLogger("airflow.task")
 
 
-def tell_why(context: dict[str, Any]) -> None:
-    """Make the reason of a failure the last thing in the task's log, below the traceback."""
-    log.info("::endgroup::")  # Airflow calls this within a group of lines that its UI shows folded
+def log_reason(context: Context) -> None:
+    """Make the reason of a failure the last line of the task's log, below the traceback."""
+    log.info("::endgroup::")  # Airflow calls this inside of a group of lines that its UI shows folded
     log.error("%s", context.get("exception") or "the task was ended from outside")

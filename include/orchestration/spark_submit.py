@@ -1,79 +1,46 @@
 """RfmSparkSubmitOperator: SparkSubmitOperator for the jobs of this project.
 
-It adds the arguments all five jobs take, says before submitting what would go wrong after it, turns
-a job's own message into the task's, and leaves no driver process behind.
+It adds the arguments that all five jobs take, ends a task that has nothing to do without starting Java,
+refuses before submitting what would fail after it, shows a job's own message as the task's, and leaves no
+driver process behind.
 """
 
 import os
 import re
 import shutil
-from datetime import datetime
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, NoReturn
 
 import psutil
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import BaseHook, BaseOperatorLink, Context
+from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
 
-from include.errors import Refused
-from include.lake.commit import Lake
+from include.as_of import as_of_date
+from include.errors import ConfigError, UserError
+from include.lake.paths import Lake
+from include.lake.skip import Skipped, skip
+from include.lake.state import Execution
 from include.orchestration.job_size import java_options
-from include.settings import PROJECT, as_of_date, config_folder, load_config, load_params
-from include.watchdog import VARIABLE, on_this_host
+from include.orchestration.links import SnapshotLink, job_arguments
+from include.pipeline import (
+    ERROR_MARK,
+    EXIT_USER_ERROR,
+    LAKE_VARIABLE,
+    PROJECT,
+    TASK_PROCESS_VARIABLE,
+    WAREHOUSE_CONNECTION,
+    WAREHOUSE_URL_VARIABLE,
+)
+from include.settings import Segmentation, config_folder, load_config, load_params
+from include.watchdog import on_this_host
 
-WAREHOUSE = "RFM_WAREHOUSE"  # as in include/published/warehouse.py, which the DAG need not load
-JOB_ERROR = re.compile(r"^.*rfm error: (.*)$", re.MULTILINE)
-
-
-def as_of(dag_run: Any, params: dict[str, Any]) -> str:
-    """The run's as-of date: its `as_of` param, or the day its data interval ends on in the
-    pipeline's time zone (a manual run without an interval: the day it is started)."""
-    if params.get("as_of"):
-        return str(params["as_of"])
-    end: datetime = dag_run.data_interval_end or dag_run.run_after
-    settings = load_config(config_folder(), load_params("{}")).settings
-    return end.astimezone(ZoneInfo(settings.time_zone)).date().isoformat()
-
-
-def given(operator: Any) -> dict[str, str]:
-    """The rendered arguments of a task's job, by name."""
-    return dict(zip(operator.application_args[::2], operator.application_args[1::2], strict=True))
-
-
-def task_processes() -> list[int]:
-    """The pids of this task process and of the worker that waits for its result.
-
-    `airflow dags test` has no worker: its parent is a shell, which may go.
-    """
-    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
-    return [os.getpid(), os.getppid()] if isinstance(comms, CommsDecoder) else [os.getpid()]
-
-
-def warehouse_url() -> str | None:
-    """Where `publish` loads the snapshot to; None without the connection `rfm_warehouse`."""
-    try:
-        return BaseHook.get_connection("rfm_warehouse").get_uri()
-    except AirflowNotFoundException:
-        return None
-
-
-class SnapshotLink(BaseOperatorLink):
-    """From a task of a run to the page of the snapshot that the run publishes."""
-
-    name = "Published snapshot"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        arguments = given(operator)
-        try:
-            day = as_of_date(arguments["--as-of"])
-            variant = load_config(config_folder(), load_params(arguments["--params"])).variant
-        except Refused:
-            return ""  # the task has failed and says why; there is no snapshot to show
-        return f"/rfm/snapshots/{f'variants/{variant}/' if variant else ''}{day}/"
+JOB_ERROR = re.compile(rf"^.*{ERROR_MARK}(.*)$", re.MULTILINE)
+CONNECTION_EXAMPLE = """{"conn_type": "spark", "host": "local[*]"} or {..., "host": "spark://master:7077"}"""
 
 
 class RfmSparkSubmitOperator(SparkSubmitOperator):
@@ -82,11 +49,11 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
     operator_extra_links = (SnapshotLink(),)
     ui_color = "#e8f4f0"
 
-    def __init__(self, **kwargs: Any) -> None:
-        task = kwargs["task_id"]
+    def __init__(self, *, task_id: str, loads_warehouse: bool = False, **kwargs: Any) -> None:
         super().__init__(
-            application=str(PROJECT / "spark_jobs" / f"{task}.py"),
-            name=f"rfm {task}",
+            task_id=task_id,
+            application=str(PROJECT / "spark_jobs" / f"{task_id}.py"),
+            name=f"rfm {task_id}",
             application_args=[
                 "--as-of",
                 "{{ as_of(dag_run, params) }}",
@@ -98,76 +65,143 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             env_vars={"PYTHONPATH": str(PROJECT)},
             **kwargs,
         )
+        self.loads_warehouse = loads_warehouse
 
     def execute(self, context: Context) -> None:
         try:
             self.refuse_what_cannot_work(context)
-            options = self.java_options()
-        except Refused as error:
+            skipped = self.skip()
+            options = {} if skipped else java_options(self.task_id, lake(), self.settings(), os.environ)
+        except UserError as error:
             self.fail(f"{self.task_id}: {error}")
-        self.env_vars = (self.env_vars or {}) | {VARIABLE: on_this_host(*task_processes())} | options
-        os.environ.update(self.env_vars)  # on Kubernetes they reach a driver in the cluster only
-        if self.task_id == "publish" and (url := warehouse_url()):
-            os.environ[WAREHOUSE] = url  # not in env_vars, which Airflow shows
+        if skipped:
+            self.log_skipped(skipped)
+        else:
+            self.submit(context, options)
+
+    def submit(self, context: Context, options: Mapping[str, str]) -> None:
+        watched = {TASK_PROCESS_VARIABLE: on_this_host(*task_processes())}
+        self.env_vars = {**(self.env_vars or {}), **watched, **options}
+        os.environ.update(self.env_vars)  # on Kubernetes `env_vars` reach only a driver in the cluster
+        if self.loads_warehouse and (url := warehouse_url()):
+            os.environ[WAREHOUSE_URL_VARIABLE] = url  # not in env_vars, which Airflow shows
         try:
             super().execute(context)
         except AirflowException as error:
-            told = JOB_ERROR.findall(str(error))
-            if told and "Error code is: 2." in str(error):
-                self.fail(told[-1])  # bad data or configuration: another try ends the same
+            messages = JOB_ERROR.findall(str(error))
+            if messages and has_exit_code(error, EXIT_USER_ERROR):
+                self.fail(messages[-1])  # another try would end the same
             raise
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str) -> NoReturn:
+        """Fail the task without a retry."""
         raise AirflowFailException(message) from None
 
-    def java_options(self) -> dict[str, str]:
-        config = load_config(config_folder(), load_params(given(self)["--params"]))
-        return java_options(self.task_id, Lake(Path(os.environ["RFM_LAKE"])), config.settings, os.environ)
+    def settings(self) -> Segmentation:
+        return load_config(config_folder(), load_params(job_arguments(self)["--params"])).settings
+
+    # -- nothing to do --------------------------------------------------------------------------
+
+    def skip(self) -> Skipped | None:
+        """End the task without Spark where it has nothing to do."""
+        execution = Execution(self.task_id, job_arguments(self)["--dag-run"])
+        return skip(lake(), self.settings(), execution)
+
+    def log_skipped(self, skipped: Skipped) -> None:
+        for warning in skipped.warnings:
+            self.log.warning(warning)
+        self.log.info("No landed file is new, changed or lost: Spark is not started")
+        for line in skipped.record.lines():
+            self.log.info(line)
+
+    # -- refusals -------------------------------------------------------------------------------
 
     def refuse_what_cannot_work(self, context: Context) -> None:
-        """Raises Refused for what spark-submit would tell badly, late or not at all."""
-        if not os.environ.get("RFM_LAKE"):
-            raise Refused("RFM_LAKE is not set; give it the folder of the lake on the shared volume")
+        """Raises ConfigError for what spark-submit would report badly, late or not at all."""
+        if not os.environ.get(LAKE_VARIABLE):
+            raise ConfigError(
+                f"{LAKE_VARIABLE} is not set; give it the folder of the lake on the shared volume"
+            )
         java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
         if not shutil.which(java):
-            raise Refused(f"no Java found as {java}; install Java 17 or 21, or correct JAVA_HOME")
+            raise ConfigError(f"no Java found as {java}; install Java 17 or 21, or correct JAVA_HOME")
         if not shutil.which("spark-submit"):
-            raise Refused("no spark-submit on the PATH; it comes with the pyspark package")
+            raise ConfigError("no spark-submit on the PATH; it comes with the pyspark package")
         self.refuse_connection_that_means_yarn()
         if context["dag_run"].run_type == "backfill" and context["params"].get("as_of"):
-            raise Refused(
+            raise ConfigError(
                 "as_of: a backfill takes its dates from its range, and as_of would give every run "
                 "the same one; start it again without as_of"
             )
-        arguments = given(self)
+        arguments = job_arguments(self)
         as_of_date(arguments["--as-of"])
         load_config(config_folder(), load_params(arguments["--params"]))
 
     def refuse_connection_that_means_yarn(self) -> None:
-        """SparkSubmitHook takes YARN for a connection it cannot find or read, and says nothing."""
-        example = """{"conn_type": "spark", "host": "local[*]"} or {..., "host": "spark://master:7077"}"""
+        """SparkSubmitHook silently takes YARN for a connection that it cannot find or read."""
+        connection_id = spark_connection_id(self)
         try:
-            connection = BaseHook.get_connection(self._conn_id)
-            _ = connection.port  # a wrong one is found as it is read
+            connection = BaseHook.get_connection(connection_id)
+            _ = connection.port  # a wrong port is found only when it is read
         except (AirflowNotFoundException, ValueError) as error:
-            raise Refused(
-                f"connection {self._conn_id!r} is missing or unreadable ({error}), and Spark would "
-                f"silently go to YARN; create it, for example as {example}"
+            raise ConfigError(
+                f"connection {connection_id!r} is missing or unreadable ({error}), and Spark would "
+                f"silently go to YARN; create it, for example as {CONNECTION_EXAMPLE}"
             ) from None
         if not connection.host and connection.conn_type != "yarn":
-            raise Refused(f"connection {self._conn_id!r} has no host; make it {example}")
+            raise ConfigError(f"connection {connection_id!r} has no host; make it {CONNECTION_EXAMPLE}")
+
+    # -- ending ---------------------------------------------------------------------------------
 
     def on_kill(self) -> None:
         """End the submit process and every process below it: a Python driver outlives its JVM."""
-        submitted = getattr(self._hook, "_submit_sp", None)
+        submit = submit_process(self)
         below = []
-        if submitted is not None and submitted.poll() is None:
-            submit = psutil.Process(submitted.pid)
-            submit.suspend()  # it would start its driver just after we looked
-            below = submit.children(recursive=True)
+        if submit is not None and submit.poll() is None:
+            process = psutil.Process(submit.pid)
+            process.suspend()  # or it might start its driver just after we looked
+            below = process.children(recursive=True)
         super().on_kill()
         for process in below:
             if process.is_running():
                 self.log.info("Killing process %s left by spark-submit", process.pid)
                 process.kill()
         psutil.wait_procs(below, timeout=10)
+
+
+def lake() -> Lake:
+    return Lake(Path(os.environ[LAKE_VARIABLE]))
+
+
+def warehouse_url() -> str | None:
+    """Where `publish` loads the snapshot; None without the connection."""
+    try:
+        return BaseHook.get_connection(WAREHOUSE_CONNECTION).get_uri()
+    except AirflowNotFoundException:
+        return None
+
+
+# -- what Airflow and its Spark provider keep private, read in Airflow 3.3.2 and provider 6.3.4 ------
+
+
+def task_processes() -> list[int]:
+    """The pids of this task process and of the worker that waits for its result.
+
+    `airflow dags test` has no worker: its parent is a shell, which may go.
+    """
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    return [os.getpid(), os.getppid()] if isinstance(comms, CommsDecoder) else [os.getpid()]
+
+
+def spark_connection_id(operator: SparkSubmitOperator) -> str:
+    connection_id: str = operator._conn_id
+    return connection_id
+
+
+def submit_process(operator: SparkSubmitOperator) -> "subprocess.Popen[bytes] | None":
+    return getattr(operator._hook, "_submit_sp", None)
+
+
+def has_exit_code(error: AirflowException, code: int) -> bool:
+    """The hook raises with the exit code of spark-submit in its message only."""
+    return f"Error code is: {code}." in str(error)

@@ -1,17 +1,16 @@
-"""The warehouse: published snapshots as tables of a Postgres database (include/published/warehouse.sql).
+"""The warehouse: published snapshots as tables of a Postgres database (warehouse.sql beside this file).
 
-A snapshot is loaded in one transaction that replaces what its date held and touches no other date:
-readers see the one before or this one, whole. As in the lake, what was made from an older listing
-never replaces what was made from a newer one. Variants are not loaded.
+A snapshot is loaded in one transaction that replaces its date and touches no other date, so readers see
+the snapshot before or this one, whole. As in the lake, a snapshot that was made from an earlier state of
+the landing folder never replaces one from a later state. Variants are not loaded.
 """
 
 import csv
 import hashlib
 import logging
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -21,35 +20,34 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from include.errors import Refused
-from include.lake.commit import read_record
-from include.published.files import FORMULA
-from include.spark.schemas import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.errors import OutdatedError
+from include.lake.record import RunRecord, read_run_record
+from include.published.files import original_value
+from include.published.tables import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY, Table
 
 log = logging.getLogger("rfm")
 
-URL = "RFM_WAREHOUSE"  # in the environment of publish: where to load to
-SCHEMA = Path(__file__).parent / "warehouse.sql"
+WAREHOUSE_SQL = Path(__file__).with_name("warehouse.sql")
 ROWS_PER_BATCH = 32 * 1024  # some MB of text
-OUTAGE_SECONDS = 120  # tried again for so long here, then the task is tried again
-# A server that is gone without a word is noticed, too.
+OUTAGE_SECONDS = 120  # after which the task fails, and Airflow tries it again
+# Detects a server that vanished without closing the connection.
 TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "tcp_user_timeout": 60000,
 }
-
-STAGE = ["rows_in", "rows_out", "rejects", "seconds", "started", "application_id"]
+# What pipeline_runs.stages has of each stage.
+STAGE_KEYS = {"rows_in", "rows_out", "rejects", "seconds", "started", "application_id"}
 
 
 def load(folder: Path, url: str) -> None:
-    """Make a published folder the warehouse's snapshot of its date."""
+    """Make a published folder the warehouse's snapshot of its date. Tries again for OUTAGE_SECONDS."""
     tries = Retrying(
         retry=retry_if_exception_type(psycopg.OperationalError),
         stop=stop_after_delay(OUTAGE_SECONDS),
         wait=wait_exponential(min=1, max=10),
-        before_sleep=say_why,
+        before_sleep=log_retry,
         reraise=True,
     )
     for attempt in tries:
@@ -59,17 +57,15 @@ def load(folder: Path, url: str) -> None:
                 load_snapshot(cursor, folder)
 
 
-def say_why(state: RetryCallState) -> None:
+def log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.warning(
-        "publish  the warehouse cannot be reached, trying again: %s", str(error).strip().split("\n")[0]
-    )
+    log.warning("the warehouse cannot be reached, trying again: %s", str(error).strip().split("\n")[0])
 
 
 def make_tables(connection: psycopg.Connection) -> None:
-    """Run the schema's file unless this version of it has been run: redefining a view would wait
-    for its readers. A lock, because two runs may be the first ones."""
-    text = SCHEMA.read_text()
+    """Run warehouse.sql unless this version of it has been run: redefining a view would wait for its
+    readers. Under a lock, because two runs may be the first ones."""
+    text = WAREHOUSE_SQL.read_text()
     version = hashlib.sha256(text.encode()).hexdigest()
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtext('rfm warehouse schema'))")
@@ -82,42 +78,46 @@ def make_tables(connection: psycopg.Connection) -> None:
 
 
 def load_snapshot(cursor: psycopg.Cursor, folder: Path) -> None:
-    record = read_record(folder)
-    as_of = record["as_of"]
+    record = read_run_record(folder)
+    as_of = record.as_of
     if not replace_run(cursor, record):
-        log.warning("publish  the warehouse already holds a run over a later listing of %s; it stays", as_of)
+        log.warning(
+            "the warehouse kept its snapshot of %s: it is from a newer state of the landing folder", as_of
+        )
         return
     for table in ("customer_segments", "segment_summary", "segment_movement", "segment_definitions"):
         cursor.execute(sql.SQL("delete from {} where as_of = %s").format(sql.Identifier(table)), [as_of])
-    segments = record["config"]["segment_map"]["segments"]
+    segments = record.config.segment_map.segments
     cursor.executemany(
         "insert into segment_definitions (as_of, rank, segment, description, codes)"
         " values (%s, %s, %s, %s, %s)",
-        [(as_of, rank, s["name"], s["description"], s["codes"]) for rank, s in enumerate(segments, 1)],
+        [(as_of, rank, s.name, s.description, s.codes) for rank, s in enumerate(segments, 1)],
     )
-    insert_csv(cursor, "segment_summary", SEGMENT_SUMMARY, as_of, folder)
-    insert_csv(cursor, "segment_movement", SEGMENT_MOVEMENT, as_of, folder)
+    for small in (SEGMENT_SUMMARY, SEGMENT_MOVEMENT):
+        insert_csv(cursor, small, as_of, folder)
     rows = copy_customers(cursor, folder / "customer_segments.parquet")
-    if rows != record["stages"]["publish"]["rows_out"]:
-        raise Refused(f"{folder}: its run.json does not count the {rows:,} customers in it; clear publish")
-    log.info("publish  %s customers are in the warehouse", f"{rows:,}")
+    if rows != record.stages["publish"].rows_out:
+        raise OutdatedError(
+            f"{folder}: its run.json does not count the {rows:,} customers", clear_from="publish"
+        )
+    log.info("%s customers are in the warehouse", f"{rows:,}")
 
 
-def replace_run(cursor: psycopg.Cursor, record: dict[str, Any]) -> bool:
-    """The date's row of pipeline_runs, unless a later listing's is there. The row stays locked to the
-    end of the transaction, so loads of one date come one after the other."""
-    stages = record["stages"]
+def replace_run(cursor: psycopg.Cursor, record: RunRecord) -> bool:
+    """Write the date's row of pipeline_runs, unless the present one is from a later state of the landing
+    folder. The row stays locked to the end of the transaction, so loads of one date take turns."""
+    stages = record.stages
     row = {
-        "as_of": record["as_of"],
-        "dag_run": record["dag_run"],
-        "published_at": record["published_at"],
-        "listing": record["listing"],
-        "lines_landed": stages["ingest"]["rows_in"],
-        "lines_kept": stages["clean"]["rows_out"],
-        "customers": stages["publish"]["rows_out"],
-        "stages": Jsonb({task: {key: stage[key] for key in STAGE} for task, stage in stages.items()}),
-        "config_hash": record["config_hash"],
-        "config": Jsonb(record["config"]),
+        "as_of": record.as_of,
+        "dag_run": record.dag_run,
+        "published_at": record.published_at,
+        "listing": record.landing_version,
+        "lines_landed": stages["ingest"].rows_in,
+        "lines_kept": stages["clean"].rows_out,
+        "customers": stages["publish"].rows_out,
+        "stages": Jsonb({task: stage.model_dump(include=STAGE_KEYS) for task, stage in stages.items()}),
+        "config_hash": record.config_hash,
+        "config": Jsonb(record.config.model_dump(mode="json")),
     }
     insert = sql.SQL(
         "insert into pipeline_runs ({names}) values ({values}) on conflict (as_of)"
@@ -131,26 +131,26 @@ def replace_run(cursor: psycopg.Cursor, record: dict[str, Any]) -> bool:
     return cursor.execute(insert, row).fetchone() is not None
 
 
-def insert_csv(cursor: psycopg.Cursor, table: str, columns: list[str], as_of: str, folder: Path) -> None:
-    """The few rows of a published CSV file."""
+def insert_csv(cursor: psycopg.Cursor, table: Table, as_of: date, folder: Path) -> None:
+    """Insert the few rows of a published CSV file."""
+    columns = table.names
     insert = sql.SQL("insert into {} (as_of, {}) values (%s, {})").format(
-        sql.Identifier(table), identifiers(columns), sql.SQL(", ").join([sql.Placeholder()] * len(columns))
+        sql.Identifier(table.name),
+        identifiers(columns),
+        sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
     )
-    with (folder / f"{table}.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [[as_of, *(plain(row[name]) for name in columns)] for row in csv.DictReader(stream)]
+    with (folder / f"{table.name}.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [
+            [as_of, *(original_value(row[name]) or None for name in columns)]
+            for row in csv.DictReader(stream)
+        ]
     cursor.executemany(insert, rows)
 
 
-def plain(text: str) -> str | None:
-    """A published value without the apostrophe that keeps spreadsheets from running it."""
-    harmful = text.removeprefix("'")
-    return (harmful if re.match(FORMULA, harmful) else text) or None
-
-
 def copy_customers(cursor: psycopg.Cursor, file: Path) -> int:
-    """COPY the parquet file's rows, a batch at a time in memory; returns their number."""
+    """COPY the rows of the Parquet file, with one batch at a time in memory. Returns their number."""
     into = sql.SQL("copy customer_segments ({}) from stdin (format csv)").format(
-        identifiers(CUSTOMER_SEGMENTS)
+        identifiers(CUSTOMER_SEGMENTS.names)
     )
     with cursor.copy(into) as copy:
         for text in csv_batches(file):
@@ -159,14 +159,14 @@ def copy_customers(cursor: psycopg.Cursor, file: Path) -> int:
 
 
 def csv_batches(file: Path) -> Iterator[memoryview]:
-    # As text, which Postgres parses and checks itself. All values are quoted, so an empty text is not null.
+    # As text, which Postgres parses and checks itself. All values are quoted, so empty text is not null.
     options = pa.csv.WriteOptions(include_header=False, quoting_style="all_valid")
     with pq.ParquetFile(file) as source:
-        for batch in source.iter_batches(ROWS_PER_BATCH, columns=CUSTOMER_SEGMENTS):
+        for batch in source.iter_batches(ROWS_PER_BATCH, columns=CUSTOMER_SEGMENTS.names):
             text = pa.BufferOutputStream()
             pa.csv.write_csv(batch, text, options)
             yield memoryview(text.getvalue())
 
 
-def identifiers(names: Any) -> sql.Composed:
+def identifiers(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT, TASKS
 
 AS_OF = "2011-12-10"
 LINES = """\
@@ -36,7 +36,7 @@ def run_all_jobs(lake: Path) -> None:
     landed.write_text(LINES)
     os.utime(landed, (0, 0))  # else ingest waits for it to settle
     arguments = ["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}']
-    for job in ("ingest", "clean", "rfm", "segment", "publish"):
+    for job in TASKS:
         runpy.run_path(str(PROJECT / "spark_jobs" / f"{job}.py"))["main"](arguments)
 
 

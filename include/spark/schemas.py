@@ -1,13 +1,11 @@
 """The tables that pass between the jobs: column names and types, each written once.
 
-Money is decimal, or a whole number of UNITs: a unit price has up to four decimals, an amount is exact,
-what is reported of a customer is in pence. Times are wall-clock times in the pipeline's time zone,
-without an offset.
+A unit price has up to four decimals, an amount is exact, and money that is reported for a customer has
+two decimals. Times are wall-clock times in the pipeline's time zone, without an offset.
 """
 
-from decimal import Decimal
-
 from pyspark.sql.types import (
+    DataType,
     DateType,
     DecimalType,
     IntegerType,
@@ -20,35 +18,24 @@ from pyspark.sql.types import (
 
 PRICE = DecimalType(18, 4)
 AMOUNT = DecimalType(38, 4)
-PENCE = DecimalType(18, 2)
+MONEY = DecimalType(18, 2)
 
 
-def table(**columns: object) -> StructType:
-    return StructType([StructField(name, kind) for name, kind in columns.items()])  # type: ignore[arg-type]
+def table(*, on_disk: dict[str, str] | None = None, **columns: DataType) -> StructType:
+    """A table's schema. `on_disk` has the names of columns that the lake has under an older name: renaming
+    them there would make every lake read its landing files again."""
+    old = on_disk or {}
+    return StructType(
+        [StructField(name, kind, metadata={"on_disk": old.get(name, name)}) for name, kind in columns.items()]
+    )
 
 
-LANDED_COLUMNS = [
-    "invoice_no",
-    "stock_code",
-    "description",
-    "quantity",
-    "invoice_date",
-    "unit_price",
-    "customer_id",
-    "country",
-]
-
-# Where a line came from: the landed file, the number of its line there, and its text.
-ORIGIN = {"file": StringType(), "line": LongType(), "raw": StringType()}
-
-# What a typed line is, in a folder of its own: `clean` keeps or rejects most lines by it alone.
+# The types of a typed line. Each has a folder of its own, since `clean` keeps or rejects most lines by type.
 PURCHASE, CANCELLATION = "purchase", "cancellation"
 MISSING_CUSTOMER, OTHER = "missing_customer", "other"
-PURCHASE_INVOICE = r"^[0-9]+\z"  # $ would stand before a line break at the end, too
+PURCHASE_INVOICE = r"^[0-9]+\z"  # $ would also match before a line break at the end
 
-# Of ingest and of clean alike.
-LINES = table(
-    **ORIGIN,
+LANDED = table(
     invoice_no=StringType(),
     stock_code=StringType(),
     description=StringType(),
@@ -57,14 +44,24 @@ LINES = table(
     unit_price=PRICE,
     customer_id=StringType(),
     country=StringType(),
-    reason=StringType(),
-    outcome=StringType(),
-    kind=StringType(),
 )
 
-# The amount stands there twice, also as a whole number of UNITs, which Spark adds up several times as fast
-# as decimals of more than 18 digits; `units` is null where the amount is a billion or more, either way.
+# The lines of ingest and of clean: from which landed file and line, its text, and what became of it.
+LINES = table(
+    on_disk={"line_type": "kind"},
+    file=StringType(),
+    line=LongType(),
+    raw=StringType(),
+    **{field.name: field.dataType for field in LANDED},
+    reason=StringType(),
+    outcome=StringType(),
+    line_type=StringType(),
+)
+
+# The amount is there twice. As a whole number of 1/10,000, `amount_e4`, Spark adds it up several times
+# as fast as a decimal of more than 18 digits. It is null from LARGEST_SCALED_AMOUNT on, either way.
 ORDERS = table(
+    on_disk={"amount_e4": "units"},
     file=StringType(),
     customer_id=StringType(),
     invoice_no=StringType(),
@@ -73,12 +70,13 @@ ORDERS = table(
     country=StringType(),
     lines=LongType(),
     amount=AMOUNT,
-    units=LongType(),
+    amount_e4=LongType(),
 )
-UNIT = Decimal(1).scaleb(-AMOUNT.scale)
+AMOUNT_SCALE: int = 10**AMOUNT.scale
+LARGEST_SCALED_AMOUNT = 10**9
 
-# Of a customer with a purchase as of the date or the comparison date; null where there is none as of it.
-COMPARED = "compared_"  # before the names of what is as of the comparison date
+# One row per customer with a purchase before either date. Columns of a date without one are null.
+COMPARISON = "compared_"  # prefix of the columns at the comparison date
 RFM = table(
     as_of=DateType(),
     customer_id=StringType(),
@@ -87,52 +85,12 @@ RFM = table(
     last_purchase_date=DateType(),
     recency_days=IntegerType(),
     frequency=LongType(),
-    monetary=PENCE,
-    gross=PENCE,
-    returned=PENCE,
-    avg_order_value=PENCE,
+    monetary=MONEY,
+    gross=MONEY,
+    returned=MONEY,
+    avg_order_value=MONEY,
     lines=LongType(),
     compared_recency_days=IntegerType(),
     compared_frequency=LongType(),
-    compared_monetary=PENCE,
+    compared_monetary=MONEY,
 )
-
-# Published: customer_segments.parquet and rfm_df.csv.
-CUSTOMER_SEGMENTS = [
-    "as_of",
-    "customer_id",
-    "country",
-    "first_purchase_date",
-    "last_purchase_date",
-    "recency_days",
-    "frequency",
-    "monetary",
-    "gross",
-    "returned",
-    "avg_order_value",
-    "r_score",
-    "f_score",
-    "m_score",
-    "rfm_score",
-    "segment",
-    "previous_segment",
-]
-
-# Published: cleaned_data.csv.
-CLEANED_DATA = [*LANDED_COLUMNS, "line_type", "amount"]
-
-# Published: segment_summary.csv, segment_movement.csv, rejects.csv.
-SEGMENT_SUMMARY = [
-    "segment",
-    "customers",
-    "customer_share",
-    "orders",
-    "revenue",
-    "revenue_share",
-    "avg_recency_days",
-    "avg_frequency",
-    "avg_monetary",
-    "median_monetary",
-]
-SEGMENT_MOVEMENT = ["previous_segment", "segment", "customers"]
-REJECTS = ["stage", "file", "line", "reason", "raw"]

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 from tests.benchmarks import report
 from tests.benchmarks.equal import differences
 from tests.benchmarks.measure import (

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 from tests.benchmarks.measure import as_of_date_of, copy_of, five_jobs, job, land, landed, say, shop
 
 FOLDER = PROJECT / ".cache" / "bench"

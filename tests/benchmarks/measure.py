@@ -15,7 +15,8 @@ import psutil
 
 from include.lake.commit import Lake
 from include.orchestration.job_size import java_options
-from include.settings import PROJECT, Params, config_folder, load_config
+from include.pipeline import PROJECT
+from include.settings import Params, config_folder, load_config
 
 AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
 TASKS = ["ingest", "clean", "rfm", "segment", "publish"]

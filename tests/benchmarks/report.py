@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 from tests.benchmarks.measure import CONTENDERS, OURS, TASKS
 
 MEASURED = re.compile(r"<!-- measured -->.*<!-- /measured -->", re.DOTALL)

@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 from tests.benchmarks.measure import TASKS, landed, run
 from tests.e2e.conftest import free_port
 

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from include.lake.commit import Lake
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 
 DAG = "rfm_segmentation"
 

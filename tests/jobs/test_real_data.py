@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.lake.commit import Lake
-from include.settings import PROJECT, Params, config_folder, load_config
+from include.pipeline import PROJECT
+from include.settings import Params, config_folder, load_config
 from tests import reference
 
 pytestmark = pytest.mark.real_data

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from include.errors import Refused
 from include.landing.records import file_format, landed_files
-from include.settings import PROJECT, RunConfig
+from include.pipeline import PROJECT
+from include.settings import RunConfig
 from include.spark.schemas import LANDED_COLUMNS
 from spark_jobs.clean import cleaned_lines, orders
 from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as F
 
-from include.settings import PROJECT, RunConfig, load_segment_map
+from include.pipeline import PROJECT
+from include.settings import RunConfig, load_segment_map
 from include.spark.schemas import COMPARED, CUSTOMER_SEGMENTS
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
 from spark_jobs.rfm import customer_rfm

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 
 DRIVER_PYTHON = PROJECT / "include" / "spark" / "driver_python"
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 
 WITHOUT_PANDAS = """
 import sys

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from include.settings import PROJECT
+from include.pipeline import PROJECT
 from include.watchdog import VARIABLE, on_this_host
 
 DRIVER = """

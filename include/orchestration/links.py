@@ -1,0 +1,29 @@
+"""The link from a task in the Airflow UI to the snapshot that its run publishes."""
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseOperatorLink
+
+from include.as_of import as_of_date
+from include.errors import UserError
+from include.settings import config_folder, load_config, load_params
+
+
+def job_arguments(operator: SparkSubmitOperator) -> dict[str, str]:
+    """The rendered arguments of a task's job, by name."""
+    arguments = operator.application_args or []
+    return dict(zip(arguments[::2], arguments[1::2], strict=True))
+
+
+class SnapshotLink(BaseOperatorLink):
+    """From a task of a run to the page of the snapshot that the run publishes."""
+
+    name = "Published snapshot"
+
+    def get_link(self, operator: SparkSubmitOperator, *, ti_key: object) -> str:  # type: ignore[override]
+        arguments = job_arguments(operator)
+        try:
+            day = as_of_date(arguments["--as-of"])
+            variant = load_config(config_folder(), load_params(arguments["--params"])).variant
+        except UserError:
+            return ""  # the task has failed and says why; there is no snapshot to show
+        return f"/rfm/snapshots/{f'variants/{variant}/' if variant else ''}{day}/"
