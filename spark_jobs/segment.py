@@ -192,7 +192,8 @@ def segmented(
     # A lookup by position, since a map would be searched from its start. The position is the three digits
     # in base 8: shifted, because checking sums for overflow takes longer than everything else here.
     codes = [f"{position:03o}" for position in range(0o556)]
-    names = text_array([segments.by_code.get(code) for code in codes])
+    by_code = segments.by_code
+    names = text_array([by_code.get(code) for code in codes])
     current, previous = position_of_code(dates.current), position_of_code(dates.comparison)
     return customers.withColumns(scores).withColumns(
         {
