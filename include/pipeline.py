@@ -11,6 +11,9 @@ TASKS = ("ingest", "clean", "rfm", "segment", "publish")
 EXIT_USER_ERROR = 2
 ERROR_MARK = "rfm error: "
 
+# Where the API server has our pages.
+PAGES_PREFIX = "/rfm"
+
 # Environment variables.
 LAKE_VARIABLE = "RFM_LAKE"
 CONFIG_VARIABLE = "RFM_CONFIG"

@@ -1,6 +1,6 @@
-"""The configuration: `config/segmentation.yaml`, the segment maps beside it, and a run's params.
+"""The configuration: `config/segmentation.yaml`, the segment maps in `config/segment_maps/`, a run's params.
 
-All three are validated on load; an error names the file and the key.
+All of it is validated on load. A ConfigError names the file and the key.
 """
 
 import hashlib
@@ -45,18 +45,22 @@ Reason = Literal[
 Cancellations = Literal["net", "drop"]
 Duplicates = Literal["keep", "drop"]
 Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
-# Spark's letters for dates and times, and texts in quotes.
+# `iso`, `excel`, or a Spark datetime pattern: letters, separators, and literal text in single quotes.
 DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaVzOXxZ/.:, \[\]]|'[^']*')+)$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+SegmentMapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+Override = int | str
 M = TypeVar("M", bound=BaseModel)
 
 
 class Strict(BaseModel):
+    """Frozen, and without unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Columns(Strict):
-    """The names of each of our columns in the header of the landed files, one or several."""
+    """For each of our columns, its name or names in the headers of the landed files."""
 
     invoice_no: str | list[str]
     stock_code: str | list[str]
@@ -68,25 +72,24 @@ class Columns(Strict):
     country: str | list[str]
 
     @model_validator(mode="after")
-    def no_name_twice(self) -> "Columns":
-        given = [name for names in self.names.values() for name in names]
-        if twice := sorted({name for name in given if given.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} stands for two columns")
+    def check_names(self) -> "Columns":
+        all_names = [name for names in self.names.values() for name in names]
+        if repeated := sorted({name for name in all_names if all_names.count(name) > 1}):
+            raise ValueError(f"{', '.join(repeated)} is the name of two columns")
         if empty := [column for column, names in self.names.items() if not all(names)]:
             raise ValueError(f"{', '.join(empty)} has no name")
         return self
 
     @property
     def names(self) -> dict[str, set[str]]:
-        """In lower case, as headers are compared."""
-        given = self.model_dump().items()
+        """The names of each column in lower case, as headers are compared."""
         return {
-            ours: {n.strip().lower() for n in ([names] if isinstance(names, str) else names) or [""]}
-            for ours, names in given
+            column: {name.strip().lower() for name in ([names] if isinstance(names, str) else names) or [""]}
+            for column, names in self.model_dump().items()
         }
 
-    def first_name(self, ours: str) -> str:
-        names: str | list[str] = getattr(self, ours)
+    def first_name(self, column: str) -> str:
+        names: str | list[str] = getattr(self, column)
         return names if isinstance(names, str) else names[0]
 
 
@@ -98,14 +101,14 @@ class Landing(Strict):
     settle_seconds: Annotated[float, Field(ge=0, le=600)]
 
     @model_validator(mode="after")
-    def some_dates_between(self) -> "Landing":
+    def check_dates(self) -> "Landing":
         if self.earliest_date > self.latest_date:
             raise ValueError(f"earliest_date {self.earliest_date} is after latest_date {self.latest_date}")
         return self
 
 
 class Segmentation(Strict):
-    """segmentation.yaml, with a run's params already applied."""
+    """segmentation.yaml, with the overrides of a run's params."""
 
     time_zone: str
     lookback_days: Days | None
@@ -113,14 +116,14 @@ class Segmentation(Strict):
     cancellations: Cancellations
     duplicates: Duplicates
     excluded_stock_codes: list[str]
-    segment_map: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    segment_map: SegmentMapName
     reject_baseline: dict[Reason, Share]
     reject_threshold: Share
     landing: Landing
 
     @field_validator("time_zone")
     @classmethod
-    def known_time_zone(cls, name: str) -> str:
+    def check_time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError):
@@ -129,32 +132,33 @@ class Segmentation(Strict):
 
     @property
     def ingest_fingerprint(self) -> str:
-        """What decides how a landed file is read, as a short hash: the key of its cached lines."""
+        """A short hash of everything that decides how a landed file is read: the key of its typed lines."""
         landing = self.landing.model_dump(mode="json", exclude={"settle_seconds"})
         return short_hash([INGEST_VERSION, landing, self.time_zone])
 
     @property
     def clean_fingerprint(self) -> str:
-        """What decides which lines are kept, as a short hash: the key of cached cleaned lines."""
+        """A short hash of everything that decides which lines are kept: the key of cleaned lines."""
         return short_hash(
             [CLEAN_VERSION, self.ingest_fingerprint, self.duplicates, sorted(self.excluded_codes)]
         )
 
     def most_rejects(self, reason: str) -> float:
-        """The share of the landed lines that may be rejected for a reason."""
-        normal: Mapping[str, float] = {str(name): share for name, share in self.reject_baseline.items()}
-        return min(1.0, normal.get(reason, 0.0) + self.reject_threshold)
+        """The largest share of the landed lines that may be rejected for a reason."""
+        baseline: Mapping[str, float] = {str(name): share for name, share in self.reject_baseline.items()}
+        return min(1.0, baseline.get(reason, 0.0) + self.reject_threshold)
 
     @property
     def excluded_codes(self) -> set[str]:
+        """The excluded stock codes in upper case, as they are compared."""
         return {code.strip().upper() for code in self.excluded_stock_codes}
 
 
-Override = int | str
-
-
 class Params(Strict):
-    """What a run may set for itself; None means as configured. Airflow's trigger form is made from this."""
+    """The settings that a run may override, with their limits. None: as configured.
+
+    Airflow's trigger form is made from this model.
+    """
 
     as_of: date | None = Field(
         None,
@@ -175,7 +179,7 @@ class Params(Strict):
     duplicates: Duplicates | None = Field(
         None, title="Duplicate lines", description="keep or drop exact repeats of a line."
     )
-    segment_map: str | None = Field(
+    segment_map: SegmentMapName | None = Field(
         None, title="Segment map", description="A file of segment_maps/ in the configuration."
     )
     export_cleaned_data: bool = Field(
@@ -186,8 +190,8 @@ class Params(Strict):
 
     def overrides(self, configured: Segmentation) -> dict[str, Override]:
         """The params that change the result: those that differ from the configured settings."""
-        settings = {"cancellations", "duplicates", "lookback_days", "segment_map"}
-        given = self.model_dump(include=settings, exclude_none=True)
+        overridable = {"cancellations", "duplicates", "lookback_days", "segment_map"}
+        given = self.model_dump(include=overridable, exclude_none=True)
         return {key: value for key, value in given.items() if value != getattr(configured, key)}
 
 
@@ -198,7 +202,7 @@ class Segment(Strict):
 
 
 class SegmentMap(Strict):
-    """Segments in their order of rank; every code from 111 to 555 belongs to exactly one."""
+    """Segments by rank, the best first. Every code from 111 to 555 belongs to exactly one."""
 
     segments: list[Segment] = Field(min_length=1)
 
@@ -208,11 +212,11 @@ class SegmentMap(Strict):
 
     @property
     def by_code(self) -> dict[str, str]:
-        return {code: s.name for s in self.segments for p in s.codes for code in matching(p)}
+        return {code: s.name for s in self.segments for p in s.codes for code in matching_codes(p)}
 
 
 class RunConfig(Strict):
-    """All that decides a run's result beside the landed files and the as-of date."""
+    """Everything that decides a run's result, except for the landed files and the as-of date."""
 
     settings: Segmentation
     segment_map: SegmentMap
@@ -225,14 +229,15 @@ class RunConfig(Strict):
 
     @property
     def hash(self) -> str:
+        """A short hash of the whole configuration."""
         return short_hash(self.model_dump(mode="json"))
 
     @property
     def fingerprint(self) -> str:
-        """What decides the snapshot, as a short hash: all but how many rejects it may have."""
+        """A short hash of everything that decides the content of a snapshot. The limits of rejects do not."""
         settings = self.settings
-        of_rfm = [settings.lookback_days, settings.compare_days, settings.cancellations]
-        return short_hash([settings.clean_fingerprint, *of_rfm, self.segment_map.model_dump()])
+        rfm_settings = [settings.lookback_days, settings.compare_days, settings.cancellations]
+        return short_hash([settings.clean_fingerprint, *rfm_settings, self.segment_map.model_dump()])
 
 
 def config_folder() -> Path:
@@ -240,7 +245,10 @@ def config_folder() -> Path:
 
 
 def load_config(folder: Path, params: Params) -> RunConfig:
-    """The validated configuration of `folder` with the run's params on top."""
+    """The configuration in a folder, with the overrides of a run's params.
+
+    Raises ConfigError, naming the file and the key.
+    """
     file = folder / "segmentation.yaml"
     configured = validated(Segmentation, read_yaml(file), str(file))
     overrides = params.overrides(configured)
@@ -262,7 +270,7 @@ def load_params(text: str) -> Params:
 
 
 def segment_map_names(config: Path) -> list[str]:
-    """The segment maps of a configuration folder."""
+    """The names of the segment maps in a configuration folder."""
     return sorted(path.stem for path in (config / "segment_maps").glob("*.yaml"))
 
 
@@ -278,12 +286,12 @@ def load_segment_map(config: Path, name: str) -> SegmentMap:
 
 
 def map_problems(segment_map: SegmentMap) -> list[str]:
-    """What keeps a map from covering each of the 125 codes exactly once, in words."""
+    """Why a map does not cover each of the 125 codes exactly once. Empty if it does."""
     owners: dict[str, list[str]] = {code: [] for code in CODES}
     problems = []
     for segment in segment_map.segments:
         for pattern in segment.codes:
-            codes = matching(pattern)
+            codes = matching_codes(pattern)
             if not codes:
                 problems.append(f"{segment.name}: {pattern!r} matches none of the codes 111 to 555")
             for code in codes:
@@ -298,14 +306,15 @@ def map_problems(segment_map: SegmentMap) -> list[str]:
     return problems
 
 
-def matching(pattern: str) -> list[str]:
-    """The codes a pattern stands for: `5[45].` is 541 to 555."""
+def matching_codes(pattern: str) -> list[str]:
+    """The codes that a pattern matches: `5[45].` matches 541 to 555. None if it is not a pattern."""
     if not re.fullmatch(r"(?:[1-5.]|\[[1-5]+\]){3}", pattern):
         return []
     return [code for code in CODES if re.fullmatch(pattern, code)]
 
 
 def validated(model: type[M], values: Any, source: str) -> M:
+    """The values as a model. Raises ConfigError with the source and every wrong key."""
     if values is None:
         raise ConfigError(f"{source}: is empty")
     try:

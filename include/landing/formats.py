@@ -1,10 +1,11 @@
-"""How a landed file is to be read, decided from its first lines: encoding, delimiter, header, columns."""
+"""How a landed file is read: encoding, delimiter, header and columns, detected from its first lines."""
 
 import csv
 import gzip
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from include.errors import InputError
@@ -12,67 +13,92 @@ from include.landing.files import LandedFile
 from include.settings import Columns
 
 HEAD_BYTES = 64 * 1024
+UTF_16_SAMPLE_BYTES = 200
 HEADER_MAY_START_BY_LINE = 10
+DELIMITERS = ",;\t|"
+LINE_END = r"\r\n|\r|\n"
+GZIP_MARK = b"\x1f\x8b"
 GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
-# Windows-1252 is ISO-8859-1 but for these.
+# ISO-8859-1 and Windows-1252 differ only in the bytes 80 to 9F. LATIN has the characters of ISO-8859-1 for
+# them. WINDOWS has those of Windows-1252, or of ISO-8859-1 where Windows-1252 leaves a byte undefined.
 LATIN = "".join(map(chr, range(0x80, 0xA0)))
 WINDOWS = "".join(bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(0x80, 0xA0))
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a landed file is read, as its first lines tell."""
+    """How a landed file is read."""
 
     compressed: bool
-    encoding: str | None  # UTF-16; None is UTF-8, or Windows-1252 in lines that are not
-    header_lines: int  # up to and with the header
-    header_rows: int  # of these the ones that are not blank
+    encoding: str | None  # UTF-16; None: each line is UTF-8, or Windows-1252 if it is not valid UTF-8
+    header_lines: int  # lines up to the header, including it
+    header_rows: int  # those of header_lines that are not blank
     delimiter: str
-    width: int  # columns in the header; 0 where the first line is no header of ours
-    places: tuple[int, ...]  # where in it our columns are
+    width: int  # columns in the header; 0 if the file has no header with our columns
+    places: tuple[int, ...]  # the position of each of our columns in the header
 
 
 def file_format(file: LandedFile, columns: Columns) -> Format:
-    """The format told by the file's first lines. The header may follow blank lines or Excel's
-    `sep=;`. Raises InputError when the header has some of our columns, but not each of them once."""
-    with file.path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    head = head_bytes(file.path, compressed)
-    encoding = utf_16(head)
+    """Detect the format of a file. Its header may follow blank lines and Excel's `sep=;`.
+
+    Raises InputError when the header has some of our columns, but not each of them exactly once.
+    """
+    compressed = is_gzip(file.path)
+    head = read_head(file.path, compressed)
+    encoding = utf_16_encoding(head)
     text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
-    above = 0
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text)[:HEADER_MAY_START_BY_LINE], 1):
-        if not line.strip(" ") or line.lower().startswith("sep="):
-            above += bool(line.strip(" "))
-            continue
-        delimiter = max(",;\t|", key=line.count)
-        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-        header = [name.lower() for name in names]
-        found = {
-            ours: [place for place, name in enumerate(header) if name in accepted]
-            for ours, accepted in columns.names.items()
-        }
-        if not any(found.values()):
-            break
-        if wrong := [columns.first_name(ours) for ours, places in found.items() if len(places) != 1]:
-            raise InputError(
-                f"{file.name}: line {number}: column {', '.join(wrong)} missing or doubled in the header; "
-                f"it has {', '.join(names)[:500]}. Correct the file, or the names under landing.columns "
-                f"in segmentation.yaml"
-            )
-        places = tuple(places[0] for places in found.values())
-        return Format(compressed, encoding, number, above + 1, delimiter, len(header), places)
-    return Format(compressed, encoding, 0, 0, ",", 0, ())
+    lines = re.split(LINE_END, text)[:HEADER_MAY_START_BY_LINE]
+    above = list(takewhile(may_be_above_header, lines))
+    header = lines[len(above)] if len(above) < len(lines) else ""
+    delimiter = max(DELIMITERS, key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    found = places_of_columns(names, columns)
+    if not any(found.values()):
+        return Format(compressed, encoding, 0, 0, ",", 0, ())
+    header_lines = len(above) + 1
+    if wrong := [columns.first_name(column) for column, places in found.items() if len(places) != 1]:
+        raise InputError(
+            f"{file.name}: line {header_lines}: column {', '.join(wrong)} missing or doubled in the header; "
+            f"it has {', '.join(names)[:500]}. Correct the file, or the names under landing.columns "
+            f"in segmentation.yaml"
+        )
+    header_rows = 1 + sum(not is_blank(line) for line in above)
+    places = tuple(places[0] for places in found.values())
+    return Format(compressed, encoding, header_lines, header_rows, delimiter, len(names), places)
 
 
-def head_bytes(path: Path, compressed: bool) -> bytes:
+def may_be_above_header(line: str) -> bool:
+    return is_blank(line) or line.lower().startswith("sep=")
+
+
+def is_blank(line: str) -> bool:
+    return not line.strip(" ")
+
+
+def places_of_columns(header: list[str], columns: Columns) -> dict[str, list[int]]:
+    """The positions in the header at which each of our columns occurs."""
+    names = [name.lower() for name in header]
+    return {
+        column: [place for place, name in enumerate(names) if name in accepted]
+        for column, accepted in columns.names.items()
+    }
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file is compressed, whatever its name."""
+    with path.open("rb") as stream:
+        return stream.read(len(GZIP_MARK)) == GZIP_MARK
+
+
+def read_head(path: Path, compressed: bool) -> bytes:
+    """The first bytes of a file, unpacked. A damaged file gives the bytes before the damage."""
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if not compressed:
         return head
     unpacking, unpacked = zlib.decompressobj(wbits=31), b""
-    for start in range(0, len(head), 256):  # so that damage costs only what is behind it
+    for start in range(0, len(head), 256):  # in small steps: a step with damage in it gives nothing
         try:
             unpacked += unpacking.decompress(head[start : start + 256])
         except zlib.error:
@@ -82,21 +108,26 @@ def head_bytes(path: Path, compressed: bool) -> bytes:
     return unpacked
 
 
-def utf_16(head: bytes) -> str | None:
-    """UTF-16, by its mark, or by the zero bytes that ASCII has in it."""
+def utf_16_encoding(head: bytes) -> str | None:
+    """The UTF-16 encoding of a file, or None. It shows by a byte order mark, or by the zero bytes of ASCII
+    characters."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    sample = head[:200]
+    sample = head[:UTF_16_SAMPLE_BYTES]
     even, odd = sample[0::2], sample[1::2]
-    if len(odd) > 10 and odd.count(0) > 0.8 * len(odd) and not even.count(0):
+    if is_mostly_zero(odd) and not even.count(0):
         return "utf-16-le"
-    if len(even) > 10 and even.count(0) > 0.8 * len(even) and not odd.count(0):
+    if is_mostly_zero(even) and not odd.count(0):
         return "utf-16-be"
     return None
 
 
+def is_mostly_zero(sample: bytes) -> bool:
+    return len(sample) > 10 and sample.count(0) > 0.8 * len(sample)
+
+
 def unpacks(path: Path) -> bool:
-    """Whether a compressed file can be read to its end."""
+    """Whether a compressed file can be unpacked to its end."""
     try:
         with gzip.open(path) as stream:
             while stream.read(1 << 20):
@@ -107,9 +138,10 @@ def unpacks(path: Path) -> bool:
 
 
 def field_pattern(delimiter: str) -> str:
-    """What a delimiter and the field after it look like, to Python and to Java: in quotes, with
-    quotes inside doubled, or without a quote at its start. Quotes that do not close match as an
-    empty field, so that the fields together are less than the text.
+    """The pattern of a delimiter and the field after it, for Python and for Java.
+
+    A field is either in quotes, with the quotes inside doubled, or does not start with a quote. A field
+    whose quotes do not close matches as empty, so that the matches together are shorter than the text.
     """
     d = f"\\{delimiter}"
     end = rf"(?={d}|(?![\s\S]))"

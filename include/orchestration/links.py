@@ -5,6 +5,7 @@ from airflow.sdk import BaseOperatorLink
 
 from include.as_of import as_of_date
 from include.errors import UserError
+from include.pipeline import PAGES_PREFIX
 from include.settings import config_folder, load_config, load_params
 
 
@@ -26,4 +27,4 @@ class SnapshotLink(BaseOperatorLink):
             variant = load_config(config_folder(), load_params(arguments["--params"])).variant
         except UserError:
             return ""  # the task has failed and says why; there is no snapshot to show
-        return f"/rfm/snapshots/{f'variants/{variant}/' if variant else ''}{day}/"
+        return f"{PAGES_PREFIX}/snapshots/{f'variants/{variant}/' if variant else ''}{day}/"
