@@ -1,14 +1,14 @@
-# One image for every service but the databases: driver and workers then have the same Python, Spark
-# and user. The target `notebook` is JupyterLab's.
+# One image for every service except the databases, so that drivers and workers have the same Python, Spark
+# and user. The target `notebook` is the image of JupyterLab.
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${BASE_IMAGE} AS base
-# The JRE's installation fails where slim images have no folder for man pages.
+# Slim images have no folder for man pages, without which the JRE's installation fails.
 RUN mkdir -p /usr/share/man/man1 \
  && apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl openjdk-17-jre-headless python3 \
  && rm -rf /var/lib/apt/lists/*
-# The user's id owns the files of the lake; it has a name because Java ends without one.
+# This user owns the files of the lake. It needs a name because Java exits for a user without one.
 RUN useradd --uid 50000 --create-home --shell /usr/sbin/nologin rfm \
  && install -d -o rfm -g rfm /lake /events /opt/airflow /opt/airflow/logs /opt/spark-conf /opt/spark-work \
       /home/rfm/notebooks \
@@ -17,11 +17,11 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 
 FROM base AS build
 RUN apt-get update && apt-get install -y --no-install-recommends ecj python3-venv
-# Certificates as the base image has them, for companies with an authority of their own.
+# The base image's certificates, so that a company can add its own authority there.
 ENV UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
-# What the project needs to run, at the versions and with the hashes of the lock; not its test tools.
+# The packages to run the project, without its test tools, at the versions and with the hashes of the lock.
 RUN python3 -m venv /opt/venv \
  && awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >uv.lock \
  && pip install --quiet --require-hashes -r uv.lock \
@@ -32,17 +32,18 @@ RUN jars=$(python -c 'import pyspark; print(pyspark.__path__[0])')/jars \
  && (cd classes && python -m zipfile -c "$jars/rfm-basic-auth.jar" rfm)
 
 FROM build AS build-airflow
-# Without MLlib, which every session would load Scala's reflection for, and no job uses.
+# Without MLlib: no job uses it, and with it every session would load Scala's reflection.
 RUN rm /opt/venv/lib/python3*/site-packages/pyspark/jars/spark-mllib_*.jar \
  && pip uninstall --quiet --yes uv pip
 
 FROM base AS airflow
 COPY --from=build-airflow /opt/venv /opt/venv
 COPY . /opt/rfm
-# The class-data archive that drivers and executors start with; see include/compose/bin/spark-submit and
-# spark-defaults.conf beside it.
+# The class-data archive with which drivers and executors start: include/compose/bin/spark-submit and
+# include/compose/entrypoint name it.
 RUN SPARK_CONF_DIR=/opt/no-conf SPARK_LOCAL_IP=127.0.0.1 PYTHONPATH=/opt/rfm \
-    SPARK_SUBMIT_OPTS="-XX:SharedArchiveFile=/opt/spark.jsa -Dspark.driver.host=127.0.0.1" \
+    SPARK_SUBMIT_OPTS="$(/opt/rfm/include/spark/java_options class_archive /opt/spark.jsa) \
+      -Dspark.driver.host=127.0.0.1" \
     python /opt/rfm/include/spark/class_archive.py /opt/spark.jsa || true
 ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/rfm/dags \

@@ -11,43 +11,7 @@ QUICK ?=
 OUT ?= data/online-retail
 export DATA AS_OF LAKE PARAMS OUT
 
-# One place for what Airflow and Spark need to know of this machine. Values, not paths in a recipe:
-# the folder's name may have a space in it.
-export AIRFLOW_HOME := $(CURDIR)/.airflow
-export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/dags
-export AIRFLOW__CORE__PLUGINS_FOLDER := $(CURDIR)/plugins
-export AIRFLOW__CORE__LOAD_EXAMPLES := False
-export AIRFLOW__API__HOST := 127.0.0.1
-# How long the scheduler rests when it has nothing to do, which is what a task waits after the one
-# before it: with Airflow's 1 second 0.7 s on average.
-export AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME := 0.1
-# Tasks at once, each a driver with all cores and SPARK_DRIVER_MEMORY; Airflow's own number is 32.
-export AIRFLOW__CORE__PARALLELISM ?= 2
-export PYTHONPATH := $(CURDIR)
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export TMPDIR := $(CURDIR)/.cache/tmp
-export SPARK_HOME := $(CURDIR)/.cache/spark
-# Empty: Java's class-data archive allows no directory with files in it on the class path, and Spark
-# puts this one there. What would stand in it is in SPARK_SUBMIT_OPTS.
-export SPARK_CONF_DIR := $(CURDIR)/.cache/spark-conf
-export SPARK_LOCAL_DIRS := $(CURDIR)/.cache/tmp
-export SPARK_LOCAL_IP := 127.0.0.1
-export SPARK_DRIVER_MEMORY ?= 2g
-SPARK_JAVA := -XX:-UsePerfData "-Djava.io.tmpdir=$(TMPDIR)" \
-	"-Dlog4j2.configurationFile=$(CURDIR)/include/spark/log4j2.properties" -Dspark.log.level=WARN \
-	-Dspark.ui.enabled=false -Dspark.driver.host=127.0.0.1 -Dspark.driver.bindAddress=127.0.0.1 \
-	"-Dspark.pyspark.driver.python=$(CURDIR)/include/spark/driver_python" \
-	"-XX:SharedArchiveFile=$(CURDIR)/.cache/spark.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off
-# Classes come ready-made from the archive. A job on a small shop is over before Java's thorough compiler
-# pays; one with much to do has that compiler for what is run very often (ten times Java's own thresholds:
-# else a quarter of the work is compiling), of any size (Java interprets methods above 8000 bytes, which
-# Spark may generate), and a collector with a thread for each core.
-export SPARK_LAUNCHER_OPTS := -XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-export SPARK_SUBMIT_OPTS := $(SPARK_JAVA) -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-export RFM_LONG_JOB_OPTS := $(SPARK_JAVA) -XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 \
-	-XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:-DontCompileHugeMethods
-# Where jobs run. A company sets its cluster's connection in Airflow instead.
-export AIRFLOW_CONN_SPARK_DEFAULT ?= {"conn_type": "spark", "host": "local[*]"}
+include include/local/environment.mk
 
 COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
@@ -65,10 +29,10 @@ test: .venv/.ready  ## lint, types and all tests
 	.venv/bin/mypy
 	.venv/bin/pytest
 
-bench: .cache/bench-venv/.ready data/.sample-ready  ## compare with other ways: an hour and more; [QUICK=1] in ten minutes
+bench: .cache/bench-venv/.ready data/.sample-ready  ## compare with other engines, in an hour or more; with QUICK=1 in ten minutes
 	@.venv/bin/python -m tests.benchmarks.bench $(if $(QUICK),--quick)
 
-guard: .cache/bench-venv/.ready data/.sample-ready  ## two ratios of the performance, for CI
+guard: .cache/bench-venv/.ready data/.sample-ready  ## two performance ratios, for CI
 	@.venv/bin/python -m tests.benchmarks.guard
 
 sample: data/.sample-ready  ## the built-in sample shop as CSV files in data/sample
@@ -89,10 +53,10 @@ up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 land:  ## copy CSV files into the lake of `make up`: DATA=folder
 	@include/compose/land "$$DATA"
 
-down:  ## stop what `make up` started; the data stay
+down:  ## stop the system in Docker; its data stay
 	@. include/compose/command && "$${compose[@]}" --profile notebook down
 
-destroy:  ## remove what `make up` started, with all its data and secrets; asks first
+destroy:  ## remove the system in Docker with all its data and secrets; asks first
 	@include/compose/destroy
 
 lock: .venv/.ready  ## compile the lock files from pyproject.toml
@@ -113,5 +77,5 @@ format: .venv/.ready  ## format the code
 .venv/.ready: requirements.lock include/local/setup.sh
 	@bash include/local/setup.sh
 
-clean:  ## remove what was set up here; lakes and data stay
+clean:  ## remove the virtual environment and all caches; lakes and data stay
 	rm -rf .venv .airflow .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

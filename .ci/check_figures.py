@@ -27,23 +27,23 @@ CUT_POINTS = {
 STAGES = {"ingest": (541_909, 541_909), "clean": (541_909, 406_789)}
 
 
-def table(file: Path) -> list[dict[str, str]]:
+def read_csv(file: Path) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
 def main(folder: Path) -> int:
-    summary = {row["segment"]: int(row["customers"]) for row in table(folder / "segment_summary.csv")}
+    summary = {row["segment"]: int(row["customers"]) for row in read_csv(folder / "segment_summary.csv")}
     stages = json.loads((folder / "run.json").read_text())["stages"]
     checks = {
         "customers by segment": (summary, SEGMENTS),
         "revenue": (
-            sum(Decimal(row["monetary"]) for row in table(folder / "rfm_df.csv")),
+            sum(Decimal(row["monetary"]) for row in read_csv(folder / "rfm_df.csv")),
             Decimal("8310477.05"),
         ),
         "cut points": (json.loads((folder / "cut_points.json").read_text()), CUT_POINTS),
         "rows in and out": ({s: (stages[s]["rows_in"], stages[s]["rows_out"]) for s in STAGES}, STAGES),
-        "cleaned lines": (len(table(folder / "cleaned_data.csv")), 406_789),
+        "cleaned lines": (len(read_csv(folder / "cleaned_data.csv")), 406_789),
     }
     wrong = 0
     for name, (found, expected) in checks.items():

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Set up what is missing: Java 17 or 21, Python 3.11 or 3.12 with venv, and .venv from
-# requirements.lock. System packages are installed only as root on Debian or Ubuntu.
+# Sets up Java 17 or 21, Python 3.11 or 3.12 with venv, .venv from requirements.lock, and Spark in .cache.
+# Java and Python are installed only where they are missing, and only as root on Debian or Ubuntu.
 set -euo pipefail
 say() { printf 'setup: %s\n' "$*" >&2; }
 refuse() { say "$*"; exit 2; }
 mkdir -p .cache/tmp
-PATH=${PATH//"$PWD/.venv/bin:"/} # the environment to be made is no place to find Python in
+PATH=${PATH//"$PWD/.venv/bin:"/} # .venv is about to be replaced, so its Python must not be found
 
-java_fits() { # Spark 4 runs on 17 or 21, with a module that trimmed runtimes leave out
+java_fits() { # Spark 4 needs 17 or 21, and a module that trimmed runtimes lack
   "${JAVA_HOME:+$JAVA_HOME/bin/}java" -XX:-UsePerfData --list-modules 2>/dev/null | grep -q '^jdk\.incubator\.vector@\(17\|21\)'
 }
 python_fits() {
@@ -35,15 +35,15 @@ python=$(find_python) || { apt_install python3 python3-venv && python=$(find_pyt
 say "virtual environment in .venv, with $("$python" --version)"
 rm -rf .venv
 "$python" -m venv .venv
-# uv installs the rest in half a minute; it comes from the same lock, by the same hashes.
+# uv is in the same lock, with its hashes. It installs the other packages in half a minute.
 awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock >.cache/uv.lock
 .venv/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check --require-hashes -r .cache/uv.lock
-# Compiled now: a machine that keeps no bytecode would compile it at every start of a job.
+# Bytecode is compiled now, as a machine that cannot store it would compile at every start of a job.
 .venv/bin/uv pip install --no-cache --no-config --compile-bytecode --python .venv/bin/python \
   --require-hashes -r requirements.lock \
   >.cache/uv.log 2>&1 || { tail -20 .cache/uv.log >&2; refuse "the packages of requirements.lock could not be installed; see .cache/uv.log"; }
-say "Spark in .cache/spark, and the class-data archive with which the JVM of a job starts"
-# Without MLlib, which every session would load Scala's reflection for, and no job uses.
+say "Spark in .cache/spark, with the class-data archive from which a job's JVM starts"
+# Without MLlib: no job uses it, and with it every session would load Scala's reflection.
 rm -rf .cache/spark
 mkdir -p .cache/spark/jars .cache/spark-conf
 pyspark=$(echo "$PWD"/.venv/lib/python3*/site-packages/pyspark)

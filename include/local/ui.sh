@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# `make ui`: Airflow standalone on a lake, until Ctrl-C or SIGTERM, and nothing of it afterwards. By itself
-# it leaves its parts running, or waits for ever for workers that have nothing to do.
+# `make ui`: runs Airflow standalone on a lake until Ctrl-C or SIGTERM, and then ends all its processes.
+# Without this script Airflow leaves some of them running, or waits forever for idle workers.
 lake=$(.venv/bin/python -c 'import os, sys; print(os.path.abspath(sys.argv[1]))' "$1")
 printf 'make ui: lake %s\n' "$lake" >&2
-set -m # Airflow in a process group of its own
+set -m # a process group for Airflow
 RFM_LAKE=$lake .venv/bin/airflow standalone &
 airflow=$!
 stop() {

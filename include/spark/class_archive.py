@@ -1,12 +1,12 @@
-"""The class-data archive with which the JVM of a job starts: .cache/spark.jsa, made at set-up.
+"""Makes the class-data archive from which a job's JVM starts: .cache/spark.jsa, at set-up.
 
-    python include/spark/class_archive.py ARCHIVE    (SPARK_SUBMIT_OPTS names it, as for any job)
+    python include/spark/class_archive.py ARCHIVE    with `java_options class_archive ARCHIVE` in
+                                                     SPARK_SUBMIT_OPTS, as for any job
 
-A job on a small shop spends most of its time on loading classes of Spark. Java keeps those that one
-run has loaded, ready for the next (JEP 350). The run is all five jobs on a small lake, one after the
-other in one JVM. An archive only fits the very Java and jars that it was made with; where it does
-not fit, Java goes on without it. It takes no directory with files in it on the class path, so
-SPARK_CONF_DIR has to be an empty one.
+A job on a small shop spends most of its time loading Spark's classes. Java can store the classes that one
+JVM has loaded for the start of others (JEP 350). Here that JVM runs all five jobs, one after the other, on a
+small lake. An archive fits only the Java and the jars with which it was made; elsewhere Java starts without
+it. It allows no folder with files in it on the class path, so SPARK_CONF_DIR must be an empty folder.
 """
 
 import os
@@ -30,18 +30,18 @@ C536367,D,Discount,-1,2011-12-02 09:41:00,27.50,17850.0,United Kingdom
 
 
 def run_all_jobs(lake: Path) -> None:
-    """The mains of the five jobs, in this process."""
+    """Run the mains of the five jobs in this process."""
     (lake / "landing").mkdir()
     landed = lake / "landing" / "shop.csv"
     landed.write_text(LINES)
-    os.utime(landed, (0, 0))  # else ingest waits for it to settle
+    os.utime(landed, (0, 0))  # an old file, so that ingest does not wait for it to settle
     arguments = ["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}']
     for job in TASKS:
         runpy.run_path(str(PROJECT / "spark_jobs" / f"{job}.py"))["main"](arguments)
 
 
 def main(archive: Path) -> int:
-    """Submit this very file, to a JVM that writes at its end the archive that others start with."""
+    """Submit this file to a JVM that writes the archive when it exits."""
     archive.unlink(missing_ok=True)
     options = os.environ["SPARK_SUBMIT_OPTS"].replace("-XX:SharedArchiveFile=", "-XX:ArchiveClassesAtExit=")
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def main(archive: Path) -> int:
         )
     if done.returncode or not archive.exists():
         print(f"{done.stdout}{done.stderr}"[-2000:], file=sys.stderr)
-        print("no class-data archive was made: jobs start slower, and are the same", file=sys.stderr)
+        print("no class-data archive was made; jobs will start more slowly", file=sys.stderr)
         return 1
     return 0
 
