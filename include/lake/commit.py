@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.errors import UserError
-from include.lake.manifest import MANIFEST, M, read_ingested, read_manifest
+from include.lake.manifest import MANIFEST, M, read_any_manifest, read_manifest
 from include.lake.paths import VERSIONS, Lake, batch_folder, previous_link, superseded_mark
 from include.lake.record import NO_ORDER, RECORD, Record, read_commit_order
 from include.lake.state import state_text
@@ -88,7 +88,7 @@ def highest_number(lake: Lake) -> int:
     """The highest number in use. A commit with a lower one has no effect."""
     stages = (file.parent for file in lake.root.glob(f"ingested/*/{MANIFEST}"))
     versions = (read_commit_order(file.parent) for file in lake.root.glob(f"**/{VERSIONS}/*/{RECORD}"))
-    numbers = [read_ingested(stage).landing_version for stage in stages]
+    numbers = [read_any_manifest(stage).landing_version for stage in stages]
     return max([0, *numbers, *map(max, versions)])
 
 

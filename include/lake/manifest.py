@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Set
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from include.errors import InputError, OutdatedError
 from include.lake.paths import batch_folder
@@ -107,6 +107,28 @@ class CleanedManifest(BatchedFiles[CleanedFile], StateFile):
         return any(entry.needs_decimal for entry in self.files.values())
 
 
+class AnyEntry(BaseModel):
+    """A file of a manifest of any age."""
+
+    batch: str
+
+
+class AnyFiles(BaseModel):
+    files: dict[str, AnyEntry] = Field(default={})
+
+    @property
+    def batches(self) -> set[str]:
+        return {entry.batch for entry in self.files.values()}
+
+
+class AnyManifest(AnyFiles):
+    """What manifests of all ages have in common: numbers and batches. Folders of earlier fingerprints stay,
+    with the manifests that the code of their time wrote."""
+
+    landing_version: int = Field(default=0, alias="listing")
+    orders: AnyFiles | None = None  # at first the batches of lines had the same ids
+
+
 M = TypeVar("M", IngestedManifest, CleanedManifest)
 B = TypeVar("B", bound=BatchedFiles[FileEntry])
 
@@ -129,6 +151,20 @@ def read_ingested(stage: Path) -> IngestedManifest:
 def read_cleaned(stage: Path) -> CleanedManifest:
     """The manifest of a stage of cleaned lines; an empty one before its first commit."""
     return read_manifest(stage, CleanedManifest) or CleanedManifest()
+
+
+def read_any_manifest(stage: Path) -> AnyManifest:
+    """The numbers and batches of a stage, whatever its age; none before its first commit. Raises InputError
+    for a damaged manifest."""
+    file = stage / MANIFEST
+    try:
+        return AnyManifest.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return AnyManifest()
+    except ValidationError:
+        raise InputError(
+            f"{file} cannot be read; delete it, and the next run makes the stage again"
+        ) from None
 
 
 def ingested_now(files: BatchedFiles[IngestedFile], stage: Path) -> BatchedFiles[IngestedFile]:

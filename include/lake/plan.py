@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.errors import InputError
+from include.errors import InputError, OutdatedError
 from include.lake.manifest import (
     BatchedFiles,
     CleanedFile,
@@ -19,6 +19,7 @@ from include.lake.manifest import (
     IngestedManifest,
     read_cleaned,
     read_ingested,
+    read_manifest,
 )
 from include.lake.paths import Lake
 from include.lake.state import Execution
@@ -200,10 +201,12 @@ class CleanPlan:
 
 def plan_clean(lake: Lake, settings: Segmentation) -> CleanPlan:
     """What `clean` has to do with the ingested files as they are now. Files whose lines or orders were lost
-    from the lake are cleaned again."""
+    from the lake are cleaned again. Raises OutdatedError before the first run of `ingest`."""
     stage, orders_stage = lake.cleaned(settings.clean_fingerprint), lake.orders(settings.clean_fingerprint)
     ingested_stage = lake.ingested(settings.ingest_fingerprint)
-    ingested, current = read_ingested(ingested_stage), read_cleaned(stage)
+    ingested, current = read_manifest(ingested_stage, IngestedManifest), read_cleaned(stage)
+    if ingested is None:
+        raise OutdatedError(f"{lake.root} has no ingested lines for these settings", clear_from="ingest")
     lost, lost_orders = current.lost_batches(stage), current.orders.lost_batches(orders_stage)
     known = [
         name

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from include.lake.manifest import read_cleaned, read_ingested
+from include.lake.manifest import read_any_manifest
 from include.lake.paths import SNAPSHOT_AREAS, VERSIONS, Lake, batch_folder, previous_link, superseded_mark
 
 SUPERSEDED_FOR_SECONDS = 3600
@@ -21,12 +21,11 @@ UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")  # what swap_link and replace_tex
 def vacuum(lake: Lake) -> None:
     """Remove attempts, batches that no manifest names, and versions that no link needs."""
     shutil.rmtree(lake.attempts, ignore_errors=True)
-    for stage in lake.root.glob("ingested/*"):
-        keep_batches(stage, read_ingested(stage).batches)
-    for stage in lake.root.glob("cleaned/*"):
-        keep_batches(stage, read_cleaned(stage).batches)
+    for stage in [*lake.root.glob("ingested/*"), *lake.root.glob("cleaned/*")]:
+        keep_batches(stage, read_any_manifest(stage).batches)
     for stage in lake.root.glob("orders/*"):
-        keep_batches(stage, read_cleaned(lake.root / "cleaned" / stage.name).orders.batches)
+        cleaned = read_any_manifest(lake.root / "cleaned" / stage.name)
+        keep_batches(stage, (cleaned.orders or cleaned).batches)
     for area in SNAPSHOT_AREAS:
         for versions in [lake.root / area / VERSIONS, *lake.root.glob(f"{area}/variants/*/{VERSIONS}")]:
             remove_all(versions_without_use(versions))
