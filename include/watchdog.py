@@ -15,22 +15,20 @@ from contextlib import suppress
 
 import psutil
 
-from include.pipeline import TASK_PROCESS_VARIABLE
-
 SECONDS_BETWEEN_CHECKS = 1.0
 
 
 def on_this_host(*pids: int) -> str:
-    """The value of TASK_PROCESS_VARIABLE: host:pid, and the worker's pid where there is one."""
+    """The processes as exit_without_task takes them: host:pid, and the worker's pid where there is one."""
     return ":".join([socket.gethostname(), *map(str, pids)])
 
 
-def exit_without_task() -> None:
-    """Start a thread that ends this driver as soon as a named process, or its spark-submit, is gone.
+def exit_without_task(task_processes: str) -> None:
+    """Start a thread that ends this driver as soon as one of these processes, or its spark-submit, is gone.
 
-    Without the variable (run by hand) or on another host (cluster mode) nothing is watched.
+    Without processes (run by hand) or on another host (cluster mode) nothing is watched.
     """
-    host, *pids = os.environ.get(TASK_PROCESS_VARIABLE, "").split(":")
+    host, *pids = task_processes.split(":")
     if host == socket.gethostname():
         watched = [int(pid) for pid in pids]
         threading.Thread(target=watch, args=(watched, os.getppid()), daemon=True).start()

@@ -1,6 +1,7 @@
 -- The tables of the warehouse. include/published/warehouse.py runs this file once, and again when it has
--- changed, so every statement may be repeated. Names have no schema: the tables are made in the
--- first one of the connection's search_path.
+-- changed, so every statement may be repeated. Names have no schema: the tables are made in the first
+-- schema of the connection's search_path. Published tables are described in include/published/tables.py;
+-- a test compares the comments below with it.
 
 do $$ begin
   if not exists (select from pg_roles where rolname = 'rfm_reader') then
@@ -25,11 +26,15 @@ create table if not exists pipeline_runs (
 comment on table pipeline_runs is 'One row for each snapshot: the run that made it. Variants are not loaded';
 comment on column pipeline_runs.as_of is 'The snapshot counts what was bought before this day';
 comment on column pipeline_runs.dag_run is 'The Airflow run';
-comment on column pipeline_runs.listing is 'Number of the listing of the landing folder it was made from; an older one never replaces a newer one';
+comment on column pipeline_runs.published_at is 'When the files of the snapshot were published';
+comment on column pipeline_runs.loaded_at is 'When the snapshot was loaded into the warehouse';
+comment on column pipeline_runs.listing is 'Version of the landing folder it was made from; an older one never replaces a newer one';
 comment on column pipeline_runs.lines_landed is 'Lines of all landed files';
 comment on column pipeline_runs.lines_kept is 'Lines that passed the rules';
+comment on column pipeline_runs.customers is 'Number of customers';
 comment on column pipeline_runs.stages is 'For each task: rows in and out, rejects by reason, seconds, Spark application';
 comment on column pipeline_runs.config_hash is 'Equal where the configuration was equal';
+comment on column pipeline_runs.config is 'The configuration, with the segment map and the params of the run';
 
 create table if not exists segment_definitions (
   as_of        date     not null references pipeline_runs on delete cascade,
@@ -41,7 +46,10 @@ create table if not exists segment_definitions (
   unique (as_of, rank)
 );
 comment on table segment_definitions is 'What the segments of a snapshot mean';
+comment on column segment_definitions.as_of is 'The snapshot counts what was bought before this day';
 comment on column segment_definitions.rank is 'Order in which to show them, the best first';
+comment on column segment_definitions.segment is 'Name of the segment';
+comment on column segment_definitions.description is 'Who is in it, and what to do about them';
 comment on column segment_definitions.codes is 'Patterns of the rfm_score that belong to it: 5[45]. is 541 to 555';
 
 create table if not exists customer_segments (
@@ -67,7 +75,10 @@ create table if not exists customer_segments (
 );
 comment on table customer_segments is 'One row for each customer and snapshot. For one snapshot, filter by as_of';
 comment on column customer_segments.as_of is 'The snapshot counts what was bought before this day';
-comment on column customer_segments.country is 'Of the last purchase';
+comment on column customer_segments.customer_id is 'As the shop writes it, without blanks around it and without a final .0';
+comment on column customer_segments.country is 'Country of the last purchase, the first by name where that day has several';
+comment on column customer_segments.first_purchase_date is 'Date of the first purchase that counts';
+comment on column customer_segments.last_purchase_date is 'Date of the last purchase that counts';
 comment on column customer_segments.recency_days is 'Days from the last purchase to as_of, at least 1';
 comment on column customer_segments.frequency is 'Number of purchase invoices';
 comment on column customer_segments.monetary is 'What was bought minus what was cancelled (all of what was bought where cancellations is drop), in the currency of the shop';
@@ -101,9 +112,17 @@ create table if not exists segment_summary (
   foreign key (as_of, segment) references segment_definitions on delete cascade
 );
 comment on table segment_summary is 'Customers, orders and revenue of each segment and snapshot';
-comment on column segment_summary.customer_share is 'Of all customers; 0.25 is a quarter';
-comment on column segment_summary.revenue_share is 'Of all revenue; null where that is not above zero';
-comment on column segment_summary.median_monetary is 'Averages and the median are null for a segment without customers';
+comment on column segment_summary.as_of is 'The snapshot counts what was bought before this day';
+comment on column segment_summary.segment is 'See segment_definitions';
+comment on column segment_summary.customers is 'Number of customers';
+comment on column segment_summary.customer_share is 'Share of all customers; 0.25 is a quarter';
+comment on column segment_summary.orders is 'Purchase invoices of these customers';
+comment on column segment_summary.revenue is 'Sum of monetary';
+comment on column segment_summary.revenue_share is 'Share of all revenue; null where that is not above zero';
+comment on column segment_summary.avg_recency_days is 'Average recency_days; null without customers';
+comment on column segment_summary.avg_frequency is 'Average frequency; null without customers';
+comment on column segment_summary.avg_monetary is 'Average monetary; null without customers';
+comment on column segment_summary.median_monetary is 'Median of monetary; null without customers';
 
 create table if not exists segment_movement (
   as_of             date   not null references pipeline_runs on delete cascade,
@@ -113,8 +132,10 @@ create table if not exists segment_movement (
   primary key (as_of, previous_segment, segment)
 );
 comment on table segment_movement is 'Customers by segment compare_days (30) earlier and segment as of the snapshot';
+comment on column segment_movement.as_of is 'The snapshot counts what was bought before this day';
 comment on column segment_movement.previous_segment is 'Not yet a customer: had bought nothing that counted as of the earlier date';
 comment on column segment_movement.segment is 'No longer counted: has dropped out of the look-back';
+comment on column segment_movement.customers is 'Number of customers';
 
 grant select on pipeline_runs, segment_definitions, customer_segments, customer_segments_latest,
   segment_summary, segment_movement to rfm_reader;

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from include.errors import TransientError
@@ -67,7 +67,7 @@ def convert_files(run: Run, files: Sequence[LandedFile], rules: TypingRules) -> 
         return BatchedFiles[IngestedFile]()
     settings = run.config.settings
     log.info("converting %d files", len(files))
-    written = write_typed_lines(run, formatted_files(files, settings), rules)
+    written = write_typed_lines(run.spark, formatted_files(files, settings), rules, run.folder)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise TransientError(f"{file.name} was changed while it was read; try again when it is complete")
@@ -108,46 +108,51 @@ def warn_of_files_without_lines(entries: Mapping[str, IngestedFile]) -> None:
 # -- writing ------------------------------------------------------------------------------------
 
 
-def write_typed_lines(run: Run, files: Sequence[FormattedFile], rules: TypingRules) -> list[WrittenLines]:
-    """Write all lines of the files, typed. Files in which several lines are one record count from a second
-    reading, record by record. Raises TransientError when not all lines that were read were written."""
+def write_typed_lines(
+    spark: SparkSession, files: Sequence[FormattedFile], rules: TypingRules, attempt: Path
+) -> list[WrittenLines]:
+    """Write all lines of the files, typed, below the attempt's folder. Files in which several lines are one
+    record count from a second reading, record by record. Raises TransientError when not all lines that were
+    read were written."""
     by_record = [file for file in files if file.format.encoding or is_damaged(file)]
     by_line = [file for file in files if file not in by_record]
     written = []
     if by_line:
-        lines, open_quotes = write_by_line(run, by_line, rules)
+        lines, open_quotes = write_by_line(spark, by_line, rules, attempt)
         written.append(lines)
         by_record += [file for file in by_line if file.name in open_quotes]
     if by_record:
-        written.append(write_by_record(run, by_record, rules))
+        written.append(write_by_record(spark, by_record, rules, attempt))
     return [lines for lines in written if lines.counts]
 
 
 def write_by_line(
-    run: Run, files: Sequence[FormattedFile], rules: TypingRules
+    spark: SparkSession, files: Sequence[FormattedFile], rules: TypingRules, attempt: Path
 ) -> tuple[WrittenLines, set[str]]:
     """Write the lines of files as Spark reads them. Also returns the files with a line whose quotes do not
     close, which do not count from here."""
-    folder = run.folder / "by line" / "ingested"
-    block = block_size(files, run.spark.sparkContext.defaultParallelism)
-    with one_partition_per_block(block, run.spark):
-        landed = landed_lines(run.spark, files, run.folder / "landed", block)
+    folder = attempt / "by line" / "ingested"
+    block = block_size(files, spark.sparkContext.defaultParallelism)
+    with one_partition_per_block(block, spark):
+        landed = landed_lines(spark, files, attempt / "landed", block)
         open_quotes = write_both_ways(landed.lines, files, rules, folder)
-    counts = counts_by_file(read_written(run.spark, folder, LINES))
+    counts = counts_by_file(read_written(spark, folder, LINES))
     headers = sum(file.format.header_rows for file in files)
     check_all_are_written(landed.lines_read - headers, counts)
     counted = {f.name: counts.get(f.name, {}) for f in files if f.name not in open_quotes}
     return WrittenLines(folder, len(files), counted), open_quotes
 
 
-def write_by_record(run: Run, files: Sequence[FormattedFile], rules: TypingRules) -> WrittenLines:
+def write_by_record(
+    spark: SparkSession, files: Sequence[FormattedFile], rules: TypingRules, attempt: Path
+) -> WrittenLines:
     """Write the records of files that Spark cannot read line by line."""
-    folder, table = run.folder / "by record" / "ingested", run.folder / "records.parquet"
+    folder, table = attempt / "by record" / "ingested", attempt / "records.parquet"
     read = write_records(files, table)
-    readings = F.broadcast(readings_table(run.spark, files))
-    lines = run.spark.read.parquet(str(table)).join(readings, "file", how="inner")
+    readings = F.broadcast(readings_table(spark, files))
+    lines = spark.read.parquet(str(table)).join(readings, "file", how="inner")
     write_both_ways(lines, files, rules, folder)
-    counts = counts_by_file(read_written(run.spark, folder, LINES))
+    counts = counts_by_file(read_written(spark, folder, LINES))
     check_all_are_written(read, counts)
     return WrittenLines(folder, len(files), {f.name: counts.get(f.name, {}) for f in files})
 

@@ -22,7 +22,7 @@ from include.lake.manifest import CleanedManifest, read_manifest
 from include.lake.paths import Lake
 from include.lake.record import VersionRecord, read_version
 from include.lake.state import Execution, StageRecord
-from include.pipeline import ERROR_MARK, EXIT_USER_ERROR, LAKE_VARIABLE
+from include.pipeline import ERROR_MARK, EXIT_USER_ERROR, LAKE_VARIABLE, TASK_PROCESS_VARIABLE
 from include.settings import Params, RunConfig, config_folder, load_config, load_params
 from include.spark.session import spark_session
 from include.watchdog import exit_without_task
@@ -104,7 +104,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
     A UserError ends the job with its message and exit code 2, anything else with a traceback, one closing
     line and exit code 1.
     """
-    exit_without_task()
+    exit_without_task(os.environ.get(TASK_PROCESS_VARIABLE, ""))
     start_log(task)
     try:
         request = read_request(task, doc, argv)
