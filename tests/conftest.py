@@ -1,4 +1,4 @@
-"""One Spark session for all tests of functions; the real data where they are."""
+"""One Spark session for all tests of functions, the configuration, and the real data where they are."""
 
 import logging
 import os
@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 
 from include.pipeline import PROJECT
 from include.settings import Params, RunConfig, load_config
-from include.spark.job import SEMANTICS
+from include.spark.session import SEMANTICS
 
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-logging.getLogger("py4j").setLevel(logging.WARNING)  # else it talks to a closed stream at the end
+logging.getLogger("py4j").setLevel(logging.WARNING)  # else it writes to a closed stream at the end
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +29,11 @@ def spark() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    folder = Path(os.environ.get("RFM_REAL_DATA", PROJECT.parent / "shared" / "data" / "online-retail"))
-    if not folder.is_dir():
-        pytest.skip(f"the Online Retail data are not at {folder}; set RFM_REAL_DATA to test on them")
-    return folder
+    folder = os.environ.get("RFM_REAL_DATA")
+    if not folder:
+        pytest.skip("no Online Retail data: set RFM_REAL_DATA to their folder")
+    assert Path(folder).is_dir(), f"RFM_REAL_DATA: {folder} is not a folder"
+    return Path(folder)
 
 
 @pytest.fixture(scope="session")

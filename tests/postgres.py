@@ -1,4 +1,4 @@
-"""A Postgres server of a test's own, and what publish loads into it."""
+"""A Postgres server for tests, which ends with them."""
 
 import os
 import shutil
@@ -8,28 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-
-CUSTOMER_SEGMENTS_ARROW = pa.schema(
-    [
-        *[("as_of", pa.date32()), ("customer_id", pa.string()), ("country", pa.string())],
-        *[(name, pa.date32()) for name in ("first_purchase_date", "last_purchase_date")],
-        *[("recency_days", pa.int32()), ("frequency", pa.int64())],
-        *[(name, pa.decimal128(18, 2)) for name in ("monetary", "gross", "returned", "avg_order_value")],
-        *[(name, pa.int32()) for name in ("r_score", "f_score", "m_score")],
-        *[(name, pa.string()) for name in ("rfm_score", "segment", "previous_segment")],
-    ]
-)
-
 
 def postgres_programs() -> str | None:
-    """Where to look for initdb and pg_ctl: Debian has them beside the PATH. None without them."""
+    """The folders with initdb and pg_ctl, which Debian keeps out of the PATH. None without a server."""
     path = os.pathsep.join([os.environ["PATH"], *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
     return path if shutil.which("initdb", path=path) else None
 
 
 class Server:
-    """On a socket in a temporary folder; root may not run one."""
+    """A server on a socket in a temporary folder. It runs as another user where we are root, since Postgres
+    refuses to run as root."""
 
     def __init__(self, programs: str, folder: Path) -> None:
         self.programs, self.folder = programs, folder
@@ -54,7 +42,7 @@ class Server:
 
 @contextmanager
 def postgres(programs: str) -> Iterator[Server]:
-    # Not below pytest's folder, which root keeps to itself; and a socket's path must be short.
+    # Not below pytest's folder, which only root may enter, and because a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="rfm-pg-") as folder:
         server = Server(programs, Path(folder))
         server.start()

@@ -1,8 +1,8 @@
 """The RFM segmentation computed a second time, in plain Python, to check the Spark jobs against.
 
 Written from the definitions alone and kept free of the project's own code: import nothing from
-`include` or `spark_jobs` here. It is meant to be read beside the definitions, so it prefers the
-literal form of a rule over a fast one. Everything is exact: int, Decimal and Fraction, no float.
+`include` or `spark_jobs` here. It prefers the literal form of a rule over a fast one, so that it can be
+compared with the definitions by reading. Everything is exact: int, Decimal and Fraction, no float.
 
     lines = read_lines(sorted(folder.glob("*.csv")))
     result = snapshot(clean(lines), date(2011, 12, 10))
@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
-K = 5  # scores run from 1 to K
+SCORES = 5  # from 1 to 5; `k` in the definitions
 NOT_YET = "Not yet a customer"
 NO_LONGER = "No longer counted"
 
@@ -100,7 +100,7 @@ class Line(NamedTuple):
 
     @property
     def line_type(self) -> str | None:
-        """Told by the invoice number alone; None is a type we do not know."""
+        """Decided by the invoice number alone; None for an unknown type."""
         if self.invoice_no.isascii() and self.invoice_no.isdigit():
             return "purchase"
         return "cancellation" if self.invoice_no.startswith(("C", "c")) else None
@@ -185,15 +185,15 @@ def clean(
 
 def bin_of(value: Any, ordered: Sequence[Any]) -> int:
     """floor(k * #{strictly smaller} / n), counted on the sorted values of all customers."""
-    return K * bisect_left(ordered, value) // len(ordered)
+    return SCORES * bisect_left(ordered, value) // len(ordered)
 
 
 def cut_points(values: Collection[Any]) -> list[Any]:
     """cut_j = the smallest observed v with k * count(<= v) >= j * n; None without customers."""
     ordered = sorted(values)
     return [
-        next((v for v in ordered if K * bisect_right(ordered, v) >= j * len(ordered)), None)
-        for j in range(1, K)
+        next((v for v in ordered if SCORES * bisect_right(ordered, v) >= j * len(ordered)), None)
+        for j in range(1, SCORES)
     ]
 
 
@@ -285,7 +285,7 @@ def scored(rows: list[Row], segment_map: dict[str, str]) -> list[Row]:
     monetary = sorted(row["monetary"] for row in rows)
     result = []
     for row in rows:
-        r = K - bin_of(row["recency_days"], recency)
+        r = SCORES - bin_of(row["recency_days"], recency)
         f = 1 + bin_of(row["frequency"], frequency)
         m = 1 + bin_of(row["monetary"], monetary)
         code = f"{r}{f}{m}"
@@ -295,7 +295,7 @@ def scored(rows: list[Row], segment_map: dict[str, str]) -> list[Row]:
 
 
 def summary_row(segment: str, customers: list[Row]) -> Row:
-    """One segment's totals, shares (of 1) and averages; an average over nobody is None."""
+    """One segment's totals, shares (of 1) and averages; an average without customers is None."""
     members = [row for row in customers if row["segment"] == segment]
     monetary = [row["monetary"] for row in members]
     orders = sum(row["frequency"] for row in members)

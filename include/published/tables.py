@@ -11,6 +11,7 @@ DATE, TEXT, TIMESTAMP = pa.date32(), pa.string(), pa.timestamp("us")
 COUNT, SMALL = pa.int64(), pa.int32()
 MONEY, EXACT = pa.decimal128(18, 2), pa.decimal128(38, 4)
 SHARE, AVERAGE = pa.decimal128(5, 4), pa.decimal128(38, 2)
+REVENUE_SHARE = pa.decimal128(38, 4)  # beyond 1 where other segments are negative
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ SEGMENT_SUMMARY = Table(
         Column("customer_share", SHARE, "Share of all customers; 0.25 is a quarter"),
         Column("orders", COUNT, "Purchase invoices of these customers"),
         Column("revenue", AVERAGE, "Sum of monetary"),
-        Column("revenue_share", SHARE, "Share of all revenue; null where that is not above zero", True),
+        Column(
+            "revenue_share", REVENUE_SHARE, "Share of all revenue; null where that is not above zero", True
+        ),
         Column("avg_recency_days", AVERAGE, "Average recency_days; null without customers", True),
         Column("avg_frequency", AVERAGE, "Average frequency; null without customers", True),
         Column("avg_monetary", AVERAGE, "Average monetary; null without customers", True),
@@ -107,9 +110,9 @@ SEGMENT_MOVEMENT = Table(
         Column(
             "previous_segment",
             TEXT,
-            "Not yet a customer: had bought nothing that counted as of the earlier date",
+            "Segment then; Not yet a customer: had bought nothing that counted as of the earlier date",
         ),
-        Column("segment", TEXT, "No longer counted: has dropped out of the look-back"),
+        Column("segment", TEXT, "Segment now; No longer counted: has dropped out of the look-back"),
         Column("customers", COUNT, "Number of customers"),
     ),
     ("customers >= 1",),

@@ -133,8 +133,8 @@ create table if not exists segment_movement (
 );
 comment on table segment_movement is 'Customers by segment compare_days (30) earlier and segment as of the snapshot';
 comment on column segment_movement.as_of is 'The snapshot counts what was bought before this day';
-comment on column segment_movement.previous_segment is 'Not yet a customer: had bought nothing that counted as of the earlier date';
-comment on column segment_movement.segment is 'No longer counted: has dropped out of the look-back';
+comment on column segment_movement.previous_segment is 'Segment then; Not yet a customer: had bought nothing that counted as of the earlier date';
+comment on column segment_movement.segment is 'Segment now; No longer counted: has dropped out of the look-back';
 comment on column segment_movement.customers is 'Number of customers';
 
 grant select on pipeline_runs, segment_definitions, customer_segments, customer_segments_latest,

@@ -8,27 +8,29 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyspark.sql import Observation, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from include.pipeline import PROJECT
-from include.settings import RunConfig, load_segment_map
-from include.spark.schemas import COMPARED, CUSTOMER_SEGMENTS
+from include.published.tables import CUSTOMER_SEGMENTS
+from include.settings import Cancellations, Duplicates, RunConfig, load_segment_map
+from include.spark.dates import snapshot_dates
 from spark_jobs.clean import cleaned_lines, orders, without_repeats
-from spark_jobs.rfm import customer_rfm
+from spark_jobs.rfm import OrderSums, RfmRules, customer_rfm
 from spark_jobs.segment import cut_points, segmented
 from tests import reference, tables
 from tests.tables import HEADER
 
 AS_OF = date(2011, 3, 1)
-MAPS = PROJECT / "include" / "config" / "segment_maps"
+CONFIG = PROJECT / "include" / "config"
 
-SHOPS = os.environ.get("RFM_LAWS")  # how many shops for each law, others each time; or always the same few
+SHOPS = os.environ.get("RFM_LAWS")  # how many shops for each law, others each time; else the same few
 a_few = settings(
     max_examples=int(SHOPS or 6),
     deadline=None,
@@ -43,15 +45,15 @@ def lines(draw: st.DrawFn) -> str:
     customer = draw(st.integers(1, 9))
     day = date(2011, 1, 20) + timedelta(days=draw(st.integers(0, 45)))
     number = 536_000 + 100 * customer + (day - date(2011, 1, 1)).days % 7
-    kind = draw(st.sampled_from(["", "", "", "", "C", "A"]))
-    quantity = draw(st.integers(-2, 12)) if kind == "" else -draw(st.integers(1, 3))
+    prefix = draw(st.sampled_from(["", "", "", "", "C", "A"]))
+    quantity = draw(st.integers(-2, 12)) if prefix == "" else -draw(st.integers(1, 3))
     pence = draw(st.sampled_from([0, 1, 85, 295, 295, 1000, 4999]))
     ident = draw(st.sampled_from([f"{12_000 + customer}.0", f"{12_000 + customer}", ""]))
     text = draw(st.sampled_from(["RED MUG", '"12"" CANDLE"', '"JAM, JAR"', ""]))
     stock = draw(st.sampled_from(["85123A", "85123a", "POST"]))
     country = draw(st.sampled_from(["United Kingdom", "United Kingdom", "EIRE"]))
     price = f"{pence // 100}.{pence % 100:02}"
-    return f"{kind}{number},{stock},{text},{quantity},{day} 08:26:00,{price},{ident},{country}"
+    return f"{prefix}{number},{stock},{text},{quantity},{day} 08:26:00,{price},{ident},{country}"
 
 
 shops = st.lists(lines(), min_size=3, max_size=60)
@@ -65,11 +67,14 @@ def landed(*files: list[str]) -> Iterator[Path]:
         yield Path(folder)
 
 
+Customers = list[dict[str, Any]]
+
+
 class Shop:
-    """The functions of the five jobs one after the other, with the counts at each stage."""
+    """The functions of the jobs one after the other, with the counts of each stage."""
 
     def __init__(
-        self, spark: SparkSession, config: RunConfig, folder: Path, duplicates: str = "keep"
+        self, spark: SparkSession, config: RunConfig, folder: Path, duplicates: Duplicates = "keep"
     ) -> None:
         typed, counts = tables.ingested(spark, config, folder)
         ingested = typed.where("outcome = 'kept'")
@@ -78,27 +83,27 @@ class Shop:
             cleaned = without_repeats(cleaned)
         self.cleaned = cleaned.localCheckpoint()
         self.rows = sum(counts.values())
-        self.outcomes = Counter(dict(typed.groupBy("outcome").count().collect()))
+        self.outcomes = Counter[str](dict(typed.groupBy("outcome").count().collect()))
         self.orders = orders(self.cleaned.where("outcome = 'kept'"))
 
     def snapshot(
         self,
         map_name: str = "rfm11",
-        cancellations: Any = "net",
+        cancellations: Cancellations = "net",
         lookback: int | None = None,
-        large: bool = False,
-    ) -> Any:
-        segments = load_segment_map(MAPS, map_name)
-        days = {"": AS_OF, COMPARED: AS_OF - timedelta(days=30)}
-        countries = [row["country"] for row in self.orders.select("country").distinct().collect()]
-        rfm = customer_rfm(
-            self.orders, days, lookback, cancellations, countries, large=large, seen=Observation()
-        )
+        needs_decimal: bool = False,
+    ) -> Customers:
+        dates = snapshot_dates(AS_OF, compare_days=30)
+        rows = self.orders.select("country").distinct().collect()
+        sums = OrderSums(sorted(row["country"] for row in rows), needs_decimal)
+        rules = RfmRules(dates, lookback, cancellations)
+        rfm = customer_rfm(self.orders, rules, sums).customers
         customers = rfm.withColumn("as_of", F.lit(AS_OF)).localCheckpoint()
-        counts = {key: customers.where(F.col(f"{key}frequency").isNotNull()).count() for key in days}
-        cuts = cut_points(customers, {key: n for key, n in counts.items() if n})
-        found = segmented(customers.where("frequency is not null"), cuts, segments)
-        in_order = found.select(*CUSTOMER_SEGMENTS).orderBy("customer_id")
+        counts = {at: customers.where(at.column("frequency").isNotNull()).count() for at in dates}
+        cuts = cut_points(customers, {at: n for at, n in counts.items() if n})
+        segments = load_segment_map(CONFIG, map_name)
+        found = segmented(customers.where("frequency is not null"), dates, cuts, segments)
+        in_order = found.select(*CUSTOMER_SEGMENTS.names).orderBy("customer_id")
         return [row.asDict() for row in in_order.collect()]
 
 
@@ -118,29 +123,29 @@ def shop(spark: SparkSession, config: RunConfig) -> Callable[..., Shop]:
 def test_every_customer_and_column_agrees_with_the_independent_computation(
     shop: Callable[..., Shop],
     lines: list[str],
-    duplicates: Any,
-    cancellations: Any,
+    duplicates: Duplicates,
+    cancellations: Cancellations,
     lookback: int | None,
-    large: bool,
+    needs_decimal: bool,
 ) -> None:
-    """Also where amounts are added up as decimals, as they are when one of them is large."""
+    """Also where amounts are added up as decimals, as they are when one of them is very large."""
     with landed(lines) as folder:
         made = shop(folder, duplicates=duplicates)
-        found = made.snapshot(cancellations=cancellations, lookback=lookback, large=large)
+        found = made.snapshot(cancellations=cancellations, lookback=lookback, needs_decimal=needs_decimal)
         raw = reference.read_lines(sorted(folder.glob("*.csv")))
-    wanted = reference.snapshot(
+    expected = reference.snapshot(
         reference.clean(raw, duplicates=duplicates),
         AS_OF,
         cancellations=cancellations,
         lookback_days=lookback,
     )
-    assert found == wanted.customers
+    assert found == expected.customers
 
 
 @a_few
 @given(shops, st.randoms(use_true_random=False))
 def test_order_and_grouping_of_files_change_nothing(
-    shop: Callable[..., Shop], lines: list[str], random: Any
+    shop: Callable[..., Shop], lines: list[str], random: Random
 ) -> None:
     shuffled = random.sample(lines, len(lines))
     cut = random.randrange(len(lines) + 1)
@@ -170,7 +175,7 @@ def test_equal_values_score_equally_and_each_customer_has_one_segment(
     with landed(lines) as folder:
         rows = shop(folder).snapshot(map_name)
     assert len({row["customer_id"] for row in rows}) == len(rows)
-    assert all(row["segment"] in load_segment_map(MAPS, map_name).names for row in rows)
+    assert all(row["segment"] in load_segment_map(CONFIG, map_name).names for row in rows)
     for value, score in (("recency_days", "r_score"), ("frequency", "f_score"), ("monetary", "m_score")):
         scores: dict[Any, set[int]] = {}
         for row in rows:
@@ -198,7 +203,7 @@ def test_rows_in_are_rows_out_plus_rejects_at_every_stage(
     with landed(lines) as folder:
         made = shop(folder)
         assert made.rows == len(lines) == sum(made.outcomes.values())
-        cleaned = Counter(dict(made.cleaned.groupBy("outcome").count().collect()))
+        cleaned = Counter[str](dict(made.cleaned.groupBy("outcome").count().collect()))
         assert sum(cleaned.values()) == made.outcomes["kept"]
         kept = made.orders.agg(F.sum("lines")).collect()[0][0] or 0
         assert kept == cleaned["kept"]

@@ -1,4 +1,4 @@
-"""What the jobs have in common, where it is no matter of a table."""
+"""The Spark session of a job starts without pandas."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from include.pipeline import PROJECT
 
 WITHOUT_PANDAS = """
 import sys
-from include.spark.job import spare_pandas
+from include.spark.session import spare_pandas
 from pyspark.sql.types import NumpyArrayConverter
 
 spare_pandas()
@@ -20,7 +20,7 @@ assert pyarrow.array([1]).to_pylist() == [1]
 """
 
 
-def test_pyspark_does_not_load_pandas_for_a_job_and_others_may() -> None:
+def test_pyspark_does_not_load_pandas_for_a_job_and_other_modules_may() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PANDAS], cwd=PROJECT, capture_output=True, text=True, check=False
     )

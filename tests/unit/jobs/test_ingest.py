@@ -1,0 +1,162 @@
+"""The rules of ingest: what a line is typed as, or why it is rejected."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from include.landing.files import LandedFile
+from include.landing.formats import file_format
+from include.settings import RunConfig
+from include.spark.text_files import SMALLEST_BLOCK, FormattedFile, landed_lines
+from spark_jobs.ingest import typed_fast_path, typed_lines
+from tests import tables
+from tests.tables import HEADER, ReadFiles, column, csv_bytes, land, line
+
+# The fields of a line that are not the usual ones, and why it is rejected.
+REASONS: list[tuple[dict[str, str], str | None]] = [
+    ({}, None),
+    ({"quantity": "6.0"}, None),
+    ({"quantity": "1e2"}, None),
+    ({"quantity": "6.5"}, "quantity_unreadable"),
+    ({"quantity": "six"}, "quantity_unreadable"),
+    ({"quantity": ""}, "quantity_unreadable"),
+    ({"quantity": "2147483648"}, "quantity_unreadable"),
+    ({"quantity": "9" * 30}, "quantity_unreadable"),
+    ({"price": "0.001"}, None),
+    ({"price": "0.00001"}, "unit_price_unreadable"),
+    ({"price": "2.5500000"}, None),
+    ({"price": "GBP 2"}, "unit_price_unreadable"),
+    ({"price": "nan"}, "unit_price_unreadable"),
+    ({"quantity": "2400", "price": "5012345678900"}, "amount_out_of_range"),
+    ({"quantity": "-2147483648", "price": "99999999999999.9999"}, "amount_out_of_range"),
+    ({"quantity": "1", "price": "999999999999.9999"}, None),
+    ({"quantity": "1", "price": "1000000000000"}, "amount_out_of_range"),
+    ({"date": "12/1/2010 8:26"}, None),
+    ({"date": "2010-12-01T08:26:00"}, None),
+    ({"date": "2010-02-30 08:26:00"}, "invoice_date_unreadable"),
+    ({"date": ""}, "invoice_date_unreadable"),
+    ({"country": "UK,more"}, "wrong_number_of_fields"),
+    ({"text": '"half a quote'}, "wrong_number_of_fields"),
+    ({"text": '"A ""T"" LIGHT, RED"'}, None),
+]
+
+# The fields of a line that are not the usual ones, and its type.
+TYPES: list[tuple[dict[str, str], str]] = [
+    ({}, "purchase"),
+    ({"invoice": "C536365"}, "cancellation"),
+    ({"invoice": "c536365", "quantity": "-1", "price": "0"}, "cancellation"),
+    ({"customer": "n/a", "quantity": "-1"}, "missing_customer"),
+    ({"invoice": "A536365"}, "other"),
+    ({"invoice": '"536365\n"'}, "other"),
+    ({"invoice": "536365\u0085"}, "other"),
+    ({"customer": "\t"}, "missing_customer"),
+    ({"quantity": "0"}, "other"),
+    ({"price": "0"}, "other"),
+    ({"date": "2010-12-01T08:26:00"}, "purchase"),
+    ({"date": "2010-12-01T08:26:00", "customer": ""}, "missing_customer"),
+    ({"date": "soon"}, "other"),
+]
+
+CASES = [fields for fields, _ in [*REASONS, *TYPES]]
+
+
+def key(fields: Mapping[str, str]) -> str:
+    return str(dict(fields))
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """The typed line of each case, in a file of its own."""
+    folder = tmp_path_factory.mktemp("landing")
+    names = {f"{number:03}.csv": fields for number, fields in enumerate(CASES)}
+    for name, fields in names.items():
+        land(folder, name, csv_bytes(line(**fields)))
+    table, counts = tables.ingested(spark, config, folder)
+    assert set(counts.values()) == {1}
+    return {key(names[row["file"]]): row for row in table.collect()}
+
+
+# -- the rules ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fields", "reason"), REASONS, ids=str)
+def test_a_line_is_typed_or_rejected_with_the_first_reason_that_applies(
+    rows: dict[str, Row], fields: dict[str, str], reason: str | None
+) -> None:
+    row = rows[key(fields)]
+    assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
+    assert row["raw"] == line(**fields)
+
+
+@pytest.mark.parametrize(("fields", "line_type"), TYPES, ids=str)
+def test_a_line_has_one_type(rows: dict[str, Row], fields: dict[str, str], line_type: str) -> None:
+    assert rows[key(fields)]["line_type"] == line_type
+
+
+def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(ingested: ReadFiles) -> None:
+    names = ["Country", "Note", *HEADER.split(",")[:-1]]
+    content = ";".join(names) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n"
+    (row,) = ingested(content.encode()).collect()
+    assert (row["country"], row["invoice_no"], row["unit_price"]) == ("EIRE", "536365", Decimal("2.5500"))
+
+
+def test_quoted_text_is_read_by_rfc_4180(ingested: ReadFiles) -> None:
+    table = ingested([line(text='"A ""T"" LIGHT, RED"'), line(text=""), line(text='""')])
+    assert column(table, "description") == ['A "T" LIGHT, RED', "", ""]
+    assert column(table, "outcome") == ["kept"] * 3
+
+
+def test_customer_ids_are_normalised(ingested: ReadFiles) -> None:
+    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
+    table = ingested([line(customer=given) for given in ids])
+    assert column(table, "customer_id") == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
+
+
+# -- the fast path ------------------------------------------------------------------------------
+
+QUANTITIES = [
+    "6",
+    "+6",
+    "-6",
+    " 6 ",
+    "6\t",
+    "06",
+    "6.0",
+    "6e0",
+    "6,0",
+    "",
+    "-0",
+    "2147483647",
+    "2147483648",
+    "100000",
+    "-100001",
+    "٣",
+]
+PRICES = ["2.55", "2.55555", "2.5500000", ".5", "5.", "1e2", "1E2", "1,234.5", "-0", "+2.5", "\t2.5", "2.5 5",
+          "0000000000001.5", "10000000", "10000000.1", "-10000001",
+          "12345678901234.5678", "99999999999999.9999", "1.", ".", "", "-", "NaN",
+          "2.5.5"]  # fmt: skip
+TIMES = ["2010-12-01 08:26:00", "2010-12-01T08:26:00", "2010-12-01 08:26:0Z", "2010-12-01 08:26:.5",
+         "+010-12-01 08:26:00", "2010-13-01 08:26:00", "2010-12-01 24:00:00", "2010-12-01 08:60:00",
+         "2011-02-29 08:26:00", "2012-02-29 08:26:00", "1979-12-31 23:59:59", "2099-12-31 23:59:59",
+         "2100-01-01 00:00:00", "2010-12-01  8:26:00", "2010-12-01 08:26:00Z", "20101201", ""]  # fmt: skip
+
+
+def test_a_line_that_the_fast_path_keeps_is_typed_as_by_the_complete_rules(
+    spark: SparkSession, config: RunConfig, tmp_path: Path
+) -> None:
+    spelled = [{"quantity": f'"{text}"' if "," in text else text} for text in QUANTITIES]
+    spelled += [{"price": f'"{text}"' if "," in text else text} for text in PRICES]
+    spelled += [{"date": text} for text in TIMES]
+    spelled += [{"quantity": text, "price": "10000000"} for text in ("99999", "100000", "-100000")]
+    path = land(tmp_path, "a.csv", csv_bytes(*[line(**one) for one in spelled]))
+    file = LandedFile(path, "a.csv", 1, 1)
+    rules = config.settings.landing
+    formatted = FormattedFile(file, file_format(file, rules.columns))
+    lines = landed_lines(spark, [formatted], tmp_path / "landed", SMALLEST_BLOCK).lines
+    kept = typed_fast_path(lines, rules).where("outcome = 'kept'")
+    assert kept.count() > 15
+    assert kept.exceptAll(typed_lines(lines, rules, config.settings.time_zone)).collect() == []
