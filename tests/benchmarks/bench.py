@@ -1,11 +1,11 @@
-"""`make bench`: this pipeline beside what people would use instead, in one run on one machine.
+"""`make bench`: this pipeline compared with its alternatives, in one run on one machine.
 
     python -m tests.benchmarks.bench [--quick] [--sizes 1,20,100] [--rounds 5,3,2]
 
-For each size a shop so many times the real one. In every round each contender does the same work in
-turn, so that a slow minute of the machine is shared by all. What a contender wrote is compared with
-ours before its time counts. Results are in .cache/bench/results.json after each measurement, and at
-the end as a table and plots in include/docs/performance.md.
+A size is a multiple of the real shop. In every round the contenders do the same work one after the other,
+so that a slow minute of the machine affects all of them. A contender's time counts only once its result was
+found equal to ours. Results are in .cache/bench/results.json after each measurement, and at the end as
+tables and plots in include/docs/performance.md.
 """
 
 import argparse
@@ -22,14 +22,13 @@ from typing import Any
 
 import psutil
 
-from include.pipeline import PROJECT
+from include.pipeline import PROJECT, TASKS
 from tests.benchmarks import report
 from tests.benchmarks.equal import differences
 from tests.benchmarks.measure import (
     BENCH_PYTHON,
     CONTENDERS,
     OURS,
-    TASKS,
     Measured,
     as_of_date_of,
     contender,
@@ -50,14 +49,14 @@ EXECUTORS = (1, 2, 4)
 
 
 class Results:
-    """What was measured: (what, size, contender) -> seconds and peak memory of each round."""
+    """The measurements: seconds and peak memory of each round, by measurement, size and contender."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.rows = file, list[dict[str, Any]]()
         self.scaling: list[dict[str, Any]] = []
 
     def add(self, what: str, size: int, who: str, measured: Measured) -> None:
-        key = {"what": what, "size": size, "who": who}
+        key: dict[str, Any] = {"what": what, "size": size, "who": who}
         row = next((row for row in self.rows if key.items() <= row.items()), None)
         if row is None:
             row = key | {"seconds": [], "peak_mib": [], "failed": ""}
@@ -96,7 +95,7 @@ def machine() -> dict[str, Any]:
 
 
 def full_load(results: Results, size: int, rounds: int) -> None:
-    """From CSV files to the published snapshot; what is left is our lake of the last round."""
+    """From CSV files to the published snapshot. Leaves our lake of the last round."""
     data = shop(size, FOLDER)
     as_of, segments, log = as_of_date_of(data), segments_file(FOLDER), FOLDER / "jobs.log"
     for number in range(rounds):
@@ -113,8 +112,8 @@ def full_load(results: Results, size: int, rounds: int) -> None:
 
 
 def daily_increments(results: Results, sizes: Sequence[int], rounds: int) -> None:
-    """One new day where all history is loaded: at every size in turn, since they are compared with each
-    other, and at the smallest with Spark's defaults too."""
+    """One new day on a lake with all history: at every size in turn, since they are compared with each other,
+    and at the smallest with Spark's defaults as well."""
     days = {size: sorted(shop(size, FOLDER).glob("*.csv")) for size in sizes}
     as_of, log = as_of_date_of(shop(sizes[0], FOLDER)), FOLDER / "jobs.log"
     histories = {size: landed(FOLDER / "history" / f"{size}x", days[size][:-1]) for size in sizes}
@@ -175,7 +174,7 @@ def main() -> None:
         results = Results(FOLDER / "results.json")
         daily_increments(results, sizes, rounds[0])
         through_the_scheduler(results, sizes[0])
-        if not args.quick:  # which would take half of its ten minutes
+        if not args.quick:  # it would take half of the ten minutes
             scaling_out(results, sizes[-1])
         for size, times in zip(sizes, rounds, strict=True):
             full_load(results, size, times)

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from include.spark.schemas import CUSTOMER_SEGMENTS
+from include.published.tables import CUSTOMER_SEGMENTS
 
 
 def differences(ours: Path, theirs: Path) -> list[str]:
-    """What is not the same in our published folder and in what a contender wrote."""
+    """The results that differ between our published folder and a contender's."""
     found = []
     if not customers(ours / "customer_segments.parquet").equals(
         customers(theirs / "customer_segments.parquet")
@@ -31,19 +31,20 @@ def differences(ours: Path, theirs: Path) -> list[str]:
     return found
 
 
+COMPARED_AS = {"int32": pa.int64(), "int16": pa.int64(), "string": pa.string(), "large_string": pa.string()}
+
+
 def customers(file: Path) -> pa.Table:
-    kinds = {"int32": pa.int64(), "int16": pa.int64(), "large_string": pa.string()}
-    table = ds.dataset(file).to_table(columns=CUSTOMER_SEGMENTS).sort_by("customer_id")
-    columns = [
-        pc.cast(table[name], plain_type(table.schema.field(name).type, kinds)) for name in CUSTOMER_SEGMENTS
-    ]
-    return pa.table([column.combine_chunks() for column in columns], CUSTOMER_SEGMENTS)
+    names = CUSTOMER_SEGMENTS.names
+    table = ds.dataset(file).to_table(columns=names).sort_by("customer_id")
+    columns = [pc.cast(table[name], compared_type(table.schema.field(name).type)) for name in names]
+    return pa.table([column.combine_chunks() for column in columns], names)
 
 
-def plain_type(kind: pa.DataType, kinds: dict[str, pa.DataType]) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return kinds.get(str(kind).removesuffix("_view"), pa.string() if str(kind) == "string_view" else kind)
+def compared_type(column: pa.DataType) -> pa.DataType:
+    """One type for integers and one for texts, of which each contender has its own."""
+    plain = column.value_type if pa.types.is_dictionary(column) else column
+    return COMPARED_AS.get(str(plain).removesuffix("_view"), plain)
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -63,16 +64,16 @@ def summary(folder: Path) -> Any:
         r["segment"]: (
             int(r["customers"]),
             int(r["orders"]),
-            pence(r["revenue"]),
-            pence(r["median_monetary"]),
+            rounded(r["revenue"]),
+            rounded(r["median_monetary"]),
         )
         for r in rows(folder / "segment_summary.csv")
         if int(r["customers"])
     }
 
 
-def pence(text: str) -> Decimal:
-    """Some write binary fractions: 629.3100000000001."""
+def rounded(text: str) -> Decimal:
+    """Money with two decimals: some contenders write binary fractions, such as 629.3100000000001."""
     return round(Decimal(text), 6).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
@@ -82,7 +83,7 @@ def cut_points(folder: Path) -> Any:
 
 
 def lines(folder: Path) -> tuple[int, dict[str, int]]:
-    """How many lines were kept, and how many rejected by reason."""
+    """The numbers of lines that were kept, and that were rejected by reason."""
     kept = ds.dataset(folder / "outcome=kept").count_rows()
     reasons: Counter[str] = Counter()
     for batch in ds.dataset(folder / "outcome=rejected").to_batches(columns=["reason"]):

@@ -1,9 +1,9 @@
-"""`make guard`: two ratios within one run that a return to old ways would break.
+"""`make guard`: two ratios within one run, each of which one regression would raise to 1.
 
-- a daily run of a small shop, five spark-submits, against the same with Spark's defaults (about two
-  fifths): it would rise to 1 without the class-data archive and the settings for short jobs
-- `ingest` and `clean` of one new day against those of all days, at 10x (about a third): it would
-  rise to 1 if all days were converted again
+- A daily run of a small shop, five spark-submits, compared with the same at Spark's defaults: about two
+  fifths. Without the class-data archive and the options of short jobs it would be 1.
+- `ingest` and `clean` of one new day, compared with those of all days, at 10x: about a third. If all days
+  were converted again it would be 1.
 """
 
 import shutil
@@ -19,7 +19,7 @@ MOST_OF_ALL_DAYS = 0.65
 
 
 def start_up_of_defaults() -> float:
-    """Seconds of a daily run by those of the same with Spark's defaults."""
+    """Seconds of a daily run, divided by those of the same with Spark's defaults."""
     data = shop(1, FOLDER)
     files, as_of, log = sorted(data.glob("*.csv")), as_of_date_of(data), FOLDER / "guard.log"
     history = landed(FOLDER / "guard-history", files[:-1])
@@ -34,7 +34,7 @@ def start_up_of_defaults() -> float:
 
 
 def new_day_of_all_days() -> float:
-    """Seconds of ingest and clean of one new day by those of all days before it."""
+    """Seconds of `ingest` and `clean` of one new day, divided by those of all days before it."""
     data = shop(10, FOLDER)
     files, as_of, log = sorted(data.glob("*.csv")), as_of_date_of(data), FOLDER / "guard.log"
     lake = landed(FOLDER / "guard-lake", files[:-1])

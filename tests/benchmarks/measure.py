@@ -1,4 +1,4 @@
-"""Running what is compared: in time, in memory, and with the environment that each would have."""
+"""Runs the programs that are compared: their time, their memory, each in the environment it would have."""
 
 import json
 import os
@@ -13,14 +13,13 @@ from pathlib import Path
 
 import psutil
 
-from include.lake.commit import Lake
+from include.lake.paths import Lake
 from include.orchestration.job_size import java_options
-from include.pipeline import PROJECT
+from include.pipeline import LONG_JOB_OPTIONS_VARIABLE, PROJECT, TASKS
 from include.settings import Params, config_folder, load_config
 
 AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
-TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
-CONTENDERS = {  # the script, and what it is told beside its input and output
+CONTENDERS = {  # the script, and its arguments after input and output
     "Spark in a notebook": ("with_spark.py", "cells"),
     "one Spark session": ("with_spark.py",),
     "Polars": ("with_polars.py",),
@@ -30,6 +29,7 @@ CONTENDERS = {  # the script, and what it is told beside its input and output
 OURS = "this pipeline"
 MOST_MEMORY = int(psutil.virtual_memory().total * 0.85)
 CONFIG = load_config(config_folder(), Params())
+SAMPLE = PROJECT / "data" / "sample"
 BENCH_PYTHON = PROJECT / ".cache" / "bench-venv" / "bin" / "python"
 
 
@@ -41,7 +41,7 @@ class Measured:
 
 
 def run(command: Sequence[object], environment: Mapping[str, str], log: Path) -> Measured:
-    """Run a command to its end, or until it takes nearly all of the machine's memory."""
+    """Run a command to its end, or until it takes nearly all memory of the machine."""
     start, peak, failed = time.monotonic(), 0, ""
     with log.open("ab") as output:
         process = subprocess.Popen([*map(str, command)], env=environment, stdout=output, stderr=output)
@@ -49,8 +49,9 @@ def run(command: Sequence[object], environment: Mapping[str, str], log: Path) ->
             peak = max(peak, memory_of(process.pid))
             if peak > MOST_MEMORY and not failed:
                 failed = "out of memory"
-                for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-                    each.kill()
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
             time.sleep(0.05)
     seconds = time.monotonic() - start
     if process.returncode and not failed:
@@ -71,9 +72,11 @@ def memory_of(pid: int) -> int:
 
 
 def spark_defaults() -> dict[str, str]:
-    """The environment without what the Makefile sets for a quick start; the heap is the same."""
-    ours = ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS", "SPARK_CONF_DIR", "SPARK_HOME", "RFM_LONG_JOB_OPTS")
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    """The environment without the Makefile's settings for a fast start; the heap is the same."""
+    ours = ("SPARK_SUBMIT_OPTS", "SPARK_LAUNCHER_OPTS", "SPARK_CONF_DIR", "SPARK_HOME")
+    return {
+        name: value for name, value in os.environ.items() if name not in (*ours, LONG_JOB_OPTIONS_VARIABLE)
+    }
 
 
 def job(task: str, lake: Path, as_of: date, log: Path, *, defaults: bool = False) -> Measured:
@@ -96,20 +99,20 @@ def five_jobs(lake: Path, as_of: date, log: Path, *, defaults: bool = False) -> 
 def contender(name: str, landing: Path, out: Path, as_of: date, segments: Path) -> Measured:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    file, *told = CONTENDERS[name]
+    file, *more = CONTENDERS[name]
     script = PROJECT / "tests" / "benchmarks" / "contenders" / file
     python = ["spark-submit", "--master", "local[*]"] if script.stem == "with_spark" else [BENCH_PYTHON]
     log = out.parent / f"{script.stem}.log"
-    return run([*python, script, landing, out, as_of, segments, *told], spark_defaults(), log)
+    return run([*python, script, landing, out, as_of, segments, *more], spark_defaults(), log)
 
 
 # -- data ---------------------------------------------------------------------------------------
 
 
 def shop(times: int, folder: Path) -> Path:
-    """The real data, or else the sample, so many times as large; made once."""
-    source = Path(os.environ.get("RFM_REAL_DATA", PROJECT.parent / "shared" / "data" / "online-retail"))
-    source = source if source.is_dir() else PROJECT / "data" / "sample"
+    """The real data of RFM_REAL_DATA, or else the sample, at `times` its size; made once."""
+    real = os.environ.get("RFM_REAL_DATA")
+    source = Path(real) if real and Path(real).is_dir() else SAMPLE
     data = folder / f"{source.name}-x{times}"
     if not data.is_dir():
         making = folder / f".{data.name}"
@@ -125,7 +128,7 @@ def as_of_date_of(data: Path) -> date:
 
 
 def landed(lake: Path, files: Sequence[Path]) -> Path:
-    """A new lake where these files have landed (as hard links, which cost nothing)."""
+    """A new lake in which these files have landed (as hard links, which cost nothing)."""
     shutil.rmtree(lake, ignore_errors=True)
     (lake / "landing").mkdir(parents=True)
     land(lake, files)
@@ -138,7 +141,7 @@ def land(lake: Path, files: Sequence[Path]) -> None:
 
 
 def copy_of(lake: Path, to: Path) -> Path:
-    """The same lake again; its files never change, so they are shared."""
+    """A copy of the lake. The files of a lake never change, so both share them."""
     shutil.rmtree(to, ignore_errors=True)
     subprocess.run(["cp", "-al", lake, to], check=True)
     return to

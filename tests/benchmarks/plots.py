@@ -4,9 +4,10 @@ import json
 import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+import matplotlib as mpl  # type: ignore[import-not-found]
+import matplotlib.pyplot as plt  # type: ignore[import-not-found]
 
 OURS = "this pipeline"
 COLOURS = {
@@ -26,7 +27,9 @@ mpl.rcParams |= {
 }
 
 
-def bars(what: str, title: str, rows: list[dict], bars_of: list[tuple[str, str, str]], file: Path) -> None:
+def bars(
+    what: str, title: str, rows: list[dict[str, Any]], bars_of: list[tuple[str, str, str]], file: Path
+) -> None:
     """Horizontal bars for each size: (label, what, who)."""
     sizes = sorted({row["size"] for row in rows if row["what"] == what})
     figure, axes = plt.subplots(

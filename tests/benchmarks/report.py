@@ -1,120 +1,169 @@
-"""performance.md: what was measured as tables, between marks; the text around them is written by hand."""
+"""performance.md: the measurements as tables, between marks. The text around them is written by hand."""
 
 import json
 import re
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from include.pipeline import PROJECT
-from tests.benchmarks.measure import CONTENDERS, OURS, TASKS
+from include.pipeline import PROJECT, TASKS
+from tests.benchmarks.measure import CONTENDERS, OURS
 
 MEASURED = re.compile(r"<!-- measured -->.*<!-- /measured -->", re.DOTALL)
 PAGE = PROJECT / "include" / "docs" / "performance.md"
-Rows = list[dict[str, Any]]
+DEFAULTS = "Spark's defaults"
+NOT_MEASURED = "-"
+
+
+class Key(NamedTuple):
+    """A measurement, a size and a contender."""
+
+    what: str
+    size: int
+    who: str = OURS
+
+
+class Measurements:
+    """The rows of results.json."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = {Key(row["what"], row["size"], row["who"]): row for row in rows}
+        self.sizes = sorted({key.size for key in self.rows})
+
+    def median_of(self, key: Key) -> float | None:
+        row = self.rows.get(key)
+        return median(row["seconds"]) if row and row["seconds"] else None
+
+    def seconds(self, key: Key) -> str:
+        seconds = self.median_of(key)
+        return NOT_MEASURED if seconds is None else f"{seconds:.1f}"
+
+    def seconds_with_range(self, key: Key) -> str:
+        row = self.rows.get(key)
+        if row is None:
+            return NOT_MEASURED
+        if row["failed"]:
+            return str(row["failed"]).split(",")[0]
+        fast, slow = min(row["seconds"]), max(row["seconds"])
+        return f"**{median(row['seconds']):.1f}** ({fast:.1f}-{slow:.1f})"
+
+    def memory(self, key: Key) -> str:
+        row = self.rows.get(key)
+        return f"{max(row['peak_mib']) / 1024:.1f} GiB" if row and row["peak_mib"] else NOT_MEASURED
+
+    def share(self, part: Key, whole: Key) -> str:
+        ours, theirs = self.median_of(part), self.median_of(whole)
+        return f"{ours / theirs:.2f}" if ours and theirs else NOT_MEASURED
+
+    def by_task(self, what: str, size: int, who: str = OURS) -> list[str]:
+        """Seconds of each task and of the five together."""
+        tasks = [self.seconds(Key(f"{what}: {task}", size, who)) for task in TASKS]
+        return [*tasks, self.seconds_with_range(Key(what, size, who))]
 
 
 def write(results: Path, page: Path) -> None:
     """Put the tables into a copy of the page."""
     found = json.loads(results.read_text())
-    text = measured(found["machine"], found["rows"]) + scaling(found.get("scaling", []))
-    tables = f"<!-- measured -->\n{text}\n<!-- /measured -->"
+    measurements = Measurements(found["rows"])
+    parts = [
+        machine(found["machine"]),
+        start_up(measurements),
+        full_load(measurements),
+        shares(measurements),
+        stages(measurements),
+        through_the_scheduler(measurements),
+        *scaling(found.get("scaling", [])),
+    ]
+    tables = "<!-- measured -->\n{}\n<!-- /measured -->".format("\n\n".join(parts))
     page.write_text(MEASURED.sub(lambda _: tables, PAGE.read_text()))
 
 
-def measured(machine: dict[str, Any], rows: Rows) -> str:
-    sizes = sorted({row["size"] for row in rows})
-    of_size = [f"{size}x" for size in sizes]
-    begin = (
-        f"Measured on {machine['date']}: {machine['cores']} cores, {machine['memory_gib']} GiB, Java "
-        f"{machine['java']}, Python {machine['python']}, a driver heap of {machine['heap']}. Seconds are "
+def machine(found: dict[str, Any]) -> str:
+    return (
+        f"Measured on {found['date']}: {found['cores']} cores, {found['memory_gib']} GiB, Java "
+        f"{found['java']}, Python {found['python']}, a driver heap of {found['heap']}. Seconds are "
         f"medians, with the fastest and the slowest round in brackets; memory is the most that all "
         f"processes of a contender held at once."
     )
-    parts = [begin, "### Start-up: a daily run at 1x, five spark-submits"]
-    parts.append(
-        table(
-            ["", *TASKS, "five together"],
-            [
-                [
-                    who,
-                    *[short(rows, f"daily increment: {task}", 1, who) for task in TASKS],
-                    cell(rows, "daily increment", 1, who),
-                ]
-                for who in (OURS, "Spark's defaults")
-            ],
-        )
+
+
+def start_up(found: Measurements) -> str:
+    body = [[who, *found.by_task("daily increment", 1, who)] for who in (OURS, DEFAULTS)]
+    return section(
+        "Start-up: a daily run at 1x, five spark-submits", table(["", *TASKS, "five together"], body)
     )
-    parts.append("### Full load: from CSV files to the published snapshot")
-    load = [
-        [
-            who,
-            *[cell(rows, "full load", n, who) for n in sizes],
-            *[memory(rows, "full load", n, who) for n in sizes],
-        ]
-        for who in (OURS, *CONTENDERS)
+
+
+def full_load(found: Measurements) -> str:
+    of_size = [f"{size}x" for size in found.sizes]
+    keys = {who: [Key("full load", n, who) for n in found.sizes] for who in (OURS, *CONTENDERS)}
+    body = [
+        [who, *map(found.seconds_with_range, of_who), *map(found.memory, of_who)]
+        for who, of_who in keys.items()
     ]
-    parts.append(table(["", *of_size, *[f"memory, {name}" for name in of_size]], load))
-    parts.append("![full load by contender and size](performance-full-load.svg)")
-    parts.append("### The pipeline's time, as a share of each contender's")
-    parts.append(
-        table(
-            ["", *of_size],
-            [
-                *[
-                    [
-                        f"full load, of {who}",
-                        *[share(rows, "full load", n, "full load", n, who) for n in sizes],
-                    ]
-                    for who in CONTENDERS
-                ],
-                ["daily increment, of that at 1x"]
-                + [share(rows, "daily increment", n, "daily increment", 1, OURS) for n in sizes],
-                ["daily increment, of the same with Spark's defaults"]
-                + [
-                    share(rows, "daily increment", n, "daily increment", n, "Spark's defaults") for n in sizes
-                ],
-            ],
-        )
+    return section(
+        "Full load: from CSV files to the published snapshot",
+        table(["", *of_size, *[f"memory, {name}" for name in of_size]], body),
+        "![full load by contender and size](performance-full-load.svg)",
     )
-    parts.append("### This pipeline by stage")
-    parts.append(
-        table(
-            ["", *TASKS, "five together"],
-            [
-                [
-                    f"{what}, {n}x",
-                    *[short(rows, f"{what}: {task}", n, OURS) for task in TASKS],
-                    cell(rows, what, n, OURS),
-                ]
-                for what in ("full load", "daily increment")
-                for n in sizes
-            ],
-        )
-    )
-    parts.append("![one new day, and all days again](performance-increment.svg)")
-    parts.append("### The whole DAG through Airflow's scheduler, at 1x")
-    parts.append(
-        table(
-            ["", *TASKS, "between two tasks", "the run"],
-            [
-                [
-                    what,
-                    *[short(rows, f"DAG run, {what}: {task}", 1, OURS) for task in TASKS],
-                    short(rows, f"DAG run, {what}: between tasks", 1, OURS),
-                    short(rows, f"DAG run, {what}", 1, OURS),
-                ]
-                for what in ("full load", "daily increment")
-            ],
-        )
-    )
-    return "\n\n".join(parts)
 
 
-def scaling(found: Rows) -> str:
+def shares(found: Measurements) -> str:
+    increments = [Key("daily increment", n) for n in found.sizes]
+    body = [
+        [
+            f"full load, of {who}",
+            *[found.share(Key("full load", n), Key("full load", n, who)) for n in found.sizes],
+        ]
+        for who in CONTENDERS
+    ]
+    body.append(
+        [
+            "daily increment, of that at 1x",
+            *[found.share(key, Key("daily increment", 1)) for key in increments],
+        ]
+    )
+    body.append(
+        [
+            "daily increment, of the same with Spark's defaults",
+            *[found.share(key, key._replace(who=DEFAULTS)) for key in increments],
+        ]
+    )
+    return section(
+        "The pipeline's time, as a share of each contender's",
+        table(["", *[f"{size}x" for size in found.sizes]], body),
+    )
+
+
+def stages(found: Measurements) -> str:
+    body = [
+        [f"{what}, {n}x", *found.by_task(what, n)]
+        for what in ("full load", "daily increment")
+        for n in found.sizes
+    ]
+    return section(
+        "This pipeline by stage",
+        table(["", *TASKS, "five together"], body),
+        "![one new day, and all days again](performance-increment.svg)",
+    )
+
+
+def through_the_scheduler(found: Measurements) -> str:
+    body = []
+    for what in ("full load", "daily increment"):
+        of_run = [*TASKS, "between tasks"]
+        parts = [found.seconds(Key(f"DAG run, {what}: {part}", 1)) for part in of_run]
+        body.append([what, *parts, found.seconds(Key(f"DAG run, {what}", 1))])
+    return section(
+        "The whole DAG through Airflow's scheduler, at 1x",
+        table(["", *TASKS, "between two tasks", "the run"], body),
+    )
+
+
+def scaling(found: list[dict[str, Any]]) -> list[str]:
     """Processor seconds of each job's tasks by the number of executors, and the longest task."""
     if not found:
-        return ""
+        return []
     executors = sorted({row["executors"] for row in found})
     at = {(row["task"], row["executors"]): row for row in found}
     body = [
@@ -128,44 +177,18 @@ def scaling(found: Rows) -> str:
     ]
     head = ["", *[f"{n} executor{'s' * (n > 1)}" for n in executors]]
     head += [f"longest task, {n}" for n in executors]
-    return (
-        f"\n\n### On a standalone cluster of one-core executors, at {found[0]['size']}x\n\n"
+    text = (
         "Processor seconds of the threads of a job's tasks; then the longest task, of its stage's seconds "
-        "(and tasks).\n\n" + table(head, body)
+        "(and tasks)."
     )
+    title = f"On a standalone cluster of one-core executors, at {found[0]['size']}x"
+    return [section(title, text, table(head, body))]
 
 
-def share(rows: Rows, what: str, size: int, of: str, of_size: int, who: str) -> str:
-    ours, theirs = row_of(rows, what, size, OURS), row_of(rows, of, of_size, who)
-    if not ours or not theirs or not ours["seconds"] or not theirs["seconds"]:
-        return "-"
-    return f"{median(ours['seconds']) / median(theirs['seconds']):.2f}"
+def section(title: str, *parts: str) -> str:
+    return "\n\n".join([f"### {title}", *parts])
 
 
 def table(head: list[str], body: list[list[str]]) -> str:
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def row_of(rows: Rows, what: str, size: int, who: str) -> dict[str, Any] | None:
-    return next((r for r in rows if (r["what"], r["size"], r["who"]) == (what, size, who)), None)
-
-
-def short(rows: Rows, what: str, size: int, who: str) -> str:
-    row = row_of(rows, what, size, who)
-    return f"{median(row['seconds']):.1f}" if row and row["seconds"] else "-"
-
-
-def cell(rows: Rows, what: str, size: int, who: str) -> str:
-    row = row_of(rows, what, size, who)
-    if row is None:
-        return "-"
-    if row["failed"]:
-        return row["failed"].split(",")[0]
-    fast, slow = min(row["seconds"]), max(row["seconds"])
-    return f"**{median(row['seconds']):.1f}** ({fast:.1f}-{slow:.1f})"
-
-
-def memory(rows: Rows, what: str, size: int, who: str) -> str:
-    row = row_of(rows, what, size, who)
-    return f"{max(row['peak_mib']) / 1024:.1f} GiB" if row and row["peak_mib"] else "-"

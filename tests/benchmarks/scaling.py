@@ -1,13 +1,12 @@
-"""The five jobs on a standalone cluster with more and more one-core executors: how much processor time
-each takes, and how evenly its tasks share it. Read from Spark's own record of each task.
+"""The five jobs on standalone clusters of more and more one-core executors.
 
-Processor time, because this machine may have fewer cores than the cluster: executors then wait for
-each other, but what they have to do does not change.
+Measures the processor time of each job, and how evenly its tasks share it, from Spark's event log. Processor
+time, because this machine may have fewer cores than the cluster: executors then wait for each other, but
+their work stays the same.
 """
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import time
@@ -17,14 +16,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from include.pipeline import PROJECT
-from tests.benchmarks.measure import TASKS, landed, run
+from include.pipeline import PROJECT, TASKS
+from tests.benchmarks.measure import landed, run
 from tests.e2e.conftest import free_port
+from tests.java_options import LONG_JOB, read_options
+
+ARCHIVE = PROJECT / ".cache" / "spark.jsa"
 
 
 @contextmanager
 def cluster(cores: int, folder: Path) -> Iterator[str]:
-    """The URL of a master of this machine with one worker of so many cores."""
+    """A master on this machine with one worker of `cores` cores; its URL."""
     port = free_port()
     url = f"spark://127.0.0.1:{port}"
     environment = os.environ | {"SPARK_WORKER_CORES": str(cores), "SPARK_WORKER_MEMORY": f"{2 * cores}g"}
@@ -48,42 +50,47 @@ def cluster(cores: int, folder: Path) -> Iterator[str]:
 
 
 def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Path) -> dict[str, Any]:
-    """Per job: processor seconds of all tasks, and its stage with the longest task."""
+    """By job: processor seconds of all its tasks, and its stage with the longest task."""
     shutil.rmtree(folder, ignore_errors=True)
     lake, events = landed(folder / "lake", files), folder / "events"
     events.mkdir()
-    # Executors start as in the image: with the class-data archive, and Java as for a long job.
-    java = [word for word in shlex.split(os.environ["RFM_LONG_JOB_OPTS"]) if word.startswith("-X")]
+    settings = {
+        "spark.executor.cores": "1",
+        "spark.executor.memory": "1g",
+        "spark.executor.extraJavaOptions": executor_options(),
+        "spark.cores.max": str(executors),
+        # Spark's own rule counts the executors that are there by then: the same for all.
+        "spark.default.parallelism": str(executors),
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": events.as_uri(),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
+    }
+    configured = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
     found = {}
     with cluster(executors, folder) as url:
         for task in TASKS:
             script = PROJECT / "spark_jobs" / f"{task}.py"
-            settings = {
-                "spark.executor.cores": "1",
-                "spark.executor.memory": "1g",
-                "spark.executor.extraJavaOptions": " ".join(f'"{word}"' for word in java),
-                "spark.cores.max": str(executors),
-                # Spark's own rule counts the executors that are there by then: the same for all.
-                "spark.default.parallelism": str(executors),
-                "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-                "spark.eventLog.enabled": "true",
-                "spark.eventLog.dir": events.as_uri(),
-                "spark.eventLog.rolling.enabled": "false",
-                "spark.eventLog.compress": "false",
-            }
-            configured = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
             command = ["spark-submit", "--master", url, *configured, script, "--lake", lake, "--as-of", as_of]
             measured = run(command, dict(os.environ), folder / "jobs.log")
             assert not measured.failed, f"{task} on {executors} executors: {measured.failed}"
             (log,) = events.iterdir()
-            found[task] = of_tasks(log)
+            found[task] = task_seconds(log)
             log.unlink()
     return found
 
 
-def of_tasks(event_log: Path) -> dict[str, Any]:
-    """Processor seconds of all tasks; and of the stage with the longest task that, the stage's sum
-    and its number of tasks."""
+def executor_options() -> str:
+    """Executors start as in the image: with the class-data archive, and Java as for a long job."""
+    command = [str(PROJECT / "include" / "spark" / "java_options"), "class_archive", str(ARCHIVE)]
+    archive = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return f"{read_options(LONG_JOB)} {archive}"
+
+
+def task_seconds(event_log: Path) -> dict[str, Any]:
+    """Processor seconds of all tasks together, of the longest one, and of its stage, with the number of the
+    stage's tasks."""
     stages: dict[int, list[float]] = {}
     with event_log.open() as events:
         for event in map(json.loads, events):

@@ -1,4 +1,4 @@
-"""The whole DAG through a real scheduler: how long a run takes, and what Airflow adds to the jobs."""
+"""The whole DAG through a real scheduler: how long a run takes, and how much Airflow adds to the jobs."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.measure import TASKS
-from tests.e2e.conftest import DAG, Airflow
+from include.pipeline import DAG_ID, TASKS
+from tests.e2e.conftest import Airflow
 
 
 def dag_runs(home: Path, files: list[Path], as_of: date) -> dict[str, dict[str, Any]]:
@@ -32,11 +32,10 @@ def dag_runs(home: Path, files: list[Path], as_of: date) -> dict[str, dict[str, 
 
 
 def finished(airflow: Airflow, run: str) -> dict[str, Any]:
-    """Seconds of a run: all, of each task, and between tasks."""
-    airflow.until(f"{run} ends", lambda: airflow.run_state(run) in ("success", "failed"), 3600)
-    assert airflow.run_state(run) == "success", airflow.last_words()
-    whole = airflow.get(f"dags/{DAG}/dagRuns/{run}")
-    found = airflow.get(f"dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
+    """Seconds of a run once it has ended: all, of each task, and between tasks."""
+    assert airflow.wait_for_run(run, 3600) == "success", airflow.last_words()
+    whole = airflow.get(f"dags/{DAG_ID}/dagRuns/{run}")
+    found = airflow.get(f"dags/{DAG_ID}/dagRuns/{run}/taskInstances")["task_instances"]
     tasks = {task["task_id"]: task for task in found}
     starts_ends = [(time_of(tasks[task], "start_date"), time_of(tasks[task], "end_date")) for task in TASKS]
     gaps = [(after[0] - before[1]).total_seconds() for before, after in pairwise(starts_ends)]

@@ -1,16 +1,16 @@
-"""A shop so many times as large, from the CSV files of one: shop.py FILES TO TIMES
+"""A shop that is TIMES as large, from the CSV files of one: shop.py FILES TO TIMES
 
-Every file keeps its day and gets TIMES copies of its lines, each with invoices and customers of its
-own: the shape (baskets, gaps, cancellations, guests) stays, and nothing is random.
+Every file keeps its day and gets TIMES copies of its lines, each with other invoices and customers. The shape
+(baskets, gaps, cancellations, guests) stays, and nothing is random.
 """
 
 import os
 import sys
 from pathlib import Path
 
-import polars as pl
+import polars as pl  # type: ignore[import-not-found]
 
-YEAR_2020 = 1_577_836_800  # long ago, so that no file seems to be still written
+YEAR_2020 = 1_577_836_800  # long ago, so that no file seems to be in the middle of being written
 
 
 def copy_of(lines: pl.DataFrame, copy: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
-"""How fast publish loads customers into Postgres, and in how much memory.
+"""How fast `publish` loads customers into Postgres, and in how much memory.
 
-`python -m tests.benchmarks.warehouse [CUSTOMERS]` makes a snapshot of that many customers (5 million)
-and loads it twice, into a server of its own: the second load replaces the first.
+`python -m tests.benchmarks.warehouse [CUSTOMERS]` makes a snapshot of CUSTOMERS customers (5 million) and
+loads it twice into a server that ends with it: the second load replaces the first.
 """
 
 import json
@@ -14,23 +14,31 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from include.lake.record import RECORD, PublishedConfig, RunRecord
+from include.lake.state import Execution, state_text
+from include.pipeline import TASKS
 from include.published import warehouse
-from include.published.files import ROWS_PER_GROUP
+from include.published.files import ROWS_PER_GROUP, header
+from include.published.tables import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
 from include.settings import Params, config_folder, load_config
-from include.spark.schemas import SEGMENT_MOVEMENT, SEGMENT_SUMMARY
-from tests.postgres import CUSTOMER_SEGMENTS_ARROW, postgres, postgres_programs
+from tests.postgres import postgres, postgres_programs
 
 AS_OF = date(2026, 1, 1)
+SCHEMA = CUSTOMER_SEGMENTS.arrow_schema
 NAMES = ["Champions", "Loyal Customers", "New Customers", "At Risk", "Hibernating"]
 COUNTRIES = ["United Kingdom", "Germany", "France", "EIRE", "Spain"]
+Integers = npt.NDArray[np.int64]
 
 
-def money(pence: np.ndarray) -> pa.Array:
-    return pc.multiply(pa.array(pence).cast(pa.decimal128(19, 0)), Decimal("0.01")).cast(pa.decimal128(18, 2))
+def money(hundredths: Integers) -> pa.Array:
+    return pc.multiply(pa.array(hundredths).cast(pa.decimal128(19, 0)), Decimal("0.01")).cast(
+        pa.decimal128(18, 2)
+    )
 
 
 def customers(start: int, stop: int, random: np.random.Generator) -> pa.Table:
@@ -59,39 +67,41 @@ def customers(start: int, stop: int, random: np.random.Generator) -> pa.Table:
         "segment": np.take(NAMES, random.integers(0, 5, n)),
         "previous_segment": np.take(NAMES, random.integers(0, 5, n)),
     }
-    arrays = [pa.array(columns[field.name]).cast(field.type) for field in CUSTOMER_SEGMENTS_ARROW]
-    return pa.Table.from_arrays(arrays, schema=CUSTOMER_SEGMENTS_ARROW)
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def snapshot(folder: Path, rows: int) -> None:
-    """A published folder with so many customers."""
+def write_snapshot(folder: Path, rows: int) -> None:
+    """Write a published folder with this number of customers."""
     random = np.random.default_rng(0)
-    file = folder / "customer_segments.parquet"
-    with pq.ParquetWriter(file, CUSTOMER_SEGMENTS_ARROW, compression="zstd") as writer:
+    with pq.ParquetWriter(folder / "customer_segments.parquet", SCHEMA, compression="zstd") as writer:
         for start in range(0, rows, ROWS_PER_GROUP):
             writer.write_table(customers(start, min(start + ROWS_PER_GROUP, rows), random))
-    (folder / "segment_summary.csv").write_text(",".join(SEGMENT_SUMMARY) + "\r\n")
-    (folder / "segment_movement.csv").write_text(",".join(SEGMENT_MOVEMENT) + "\r\n")
-    stage = dict.fromkeys(warehouse.STAGE) | {"rows_in": rows, "rows_out": rows}
-    record = {
-        "as_of": AS_OF.isoformat(),
-        "dag_run": "benchmark",
-        "published_at": f"{AS_OF + timedelta(days=1)}T00:00:00+00:00",
-        "listing": 1,
-        "config_hash": "",
-        "config": load_config(config_folder(), Params()).model_dump(mode="json"),
-        "stages": dict.fromkeys(["ingest", "clean", "publish"], stage),
-    }
-    (folder / "run.json").write_text(json.dumps(record))
+    for table in (SEGMENT_SUMMARY, SEGMENT_MOVEMENT):
+        (folder / f"{table.name}.csv").write_bytes(header(table.names))
+    config = load_config(config_folder(), Params())
+    record = RunRecord(
+        landing_version=1,
+        attempt=1,
+        stages={task: Execution(task, "benchmark").record(rows, rows, {}) for task in TASKS},
+        as_of=AS_OF,
+        variant=None,
+        dag_run="benchmark",
+        published_at=f"{AS_OF + timedelta(days=1)}T00:00:00+00:00",
+        config_hash=config.hash,
+        config=PublishedConfig.model_validate(config.model_dump(mode="json")),
+        input_files={},
+    )
+    (folder / RECORD).write_text(state_text(record))
 
 
-def measure(rows: int) -> dict[str, float]:
-    """Customers a second of a first load and of one that replaces it; the process's peak memory,
-    which that of making the rows is part of."""
+def measure(rows: int) -> dict[str, int]:
+    """Customers a second of a first load and of one that replaces it; and the peak memory of this process,
+    which made the rows as well."""
     programs = postgres_programs()
     assert programs, "no Postgres server here: apt-get install postgresql"
     with tempfile.TemporaryDirectory() as folder, postgres(programs) as server:
-        snapshot(Path(folder), rows)
+        write_snapshot(Path(folder), rows)
         rates = {}
         for load in ("first", "again"):
             start = time.monotonic()

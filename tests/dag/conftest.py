@@ -1,16 +1,26 @@
-"""Airflow for the tests of this folder: a home of its own, gone afterwards, and no database in it."""
+"""Airflow for the tests of this folder: a home that is gone afterwards, and no database in it."""
 
 import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from include.pipeline import CONFIG_VARIABLE, DAG_ID, LAKE_VARIABLE, PROJECT, SPARK_CONNECTION
+from tests.tables import csv_bytes, land, line
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG, Context
+
+    from include.orchestration.spark_submit import RfmSparkSubmitOperator
+
+SPARK_CONNECTION_VARIABLE = f"AIRFLOW_CONN_{SPARK_CONNECTION.upper()}"
 LOCAL = '{"conn_type": "spark", "host": "local[1]"}'
 
 # Airflow reads its settings when it is imported, so before any fixture.
@@ -25,29 +35,46 @@ os.environ |= {
 }
 
 
-@pytest.fixture(scope="session")
-def airflow_home() -> Path:
-    return HOME
+class Render(Protocol):
+    """A fresh task of the DAG with its arguments rendered for a run, and the run's context."""
+
+    def __call__(
+        self, task: str = "ingest", params: Mapping[str, object] | None = None, **run: object
+    ) -> "tuple[RfmSparkSubmitOperator, Context]": ...
 
 
-@pytest.fixture(scope="session")
-def dag():
+def parsed_dag() -> "DAG":
+    """The DAG as Airflow reads it from its folder, with the configuration of this moment."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(PROJECT / "dags")
     assert bag.import_errors == {}
-    return bag.dags["rfm_segmentation"]
+    return bag.dags[DAG_ID]
+
+
+@pytest.fixture(scope="session")
+def dag() -> "DAG":
+    return parsed_dag()
 
 
 @pytest.fixture
-def a_machine_that_can(monkeypatch, tmp_path):
-    """What the operator asks of its surroundings before it submits."""
-    monkeypatch.setenv("RFM_LAKE", str(tmp_path / "lake"))
-    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL)
+def config_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the configuration in place of the real one, for tests that change it."""
+    folder = Path(shutil.copytree(PROJECT / "include" / "config", tmp_path / "config"))
+    monkeypatch.setenv(CONFIG_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture
+def a_machine_that_can(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Everything that the operator needs before it submits: a new delivery, a connection, Spark."""
+    land(tmp_path / "lake" / "landing", "2010-12-01.csv", csv_bytes(line()))
+    monkeypatch.setenv(LAKE_VARIABLE, str(tmp_path / "lake"))
+    monkeypatch.setenv(SPARK_CONNECTION_VARIABLE, LOCAL)
     monkeypatch.setenv("PATH", str(PROJECT / ".venv/bin"), prepend=os.pathsep)
 
 
-def dag_run(**changed):
+def dag_run(**changed: object) -> SimpleNamespace:
     """The run of logical date 2011-12-09, which covers that day."""
     fields = {
         "run_id": "scheduled__2011-12-09T02:00:00+00:00",
@@ -60,14 +87,14 @@ def dag_run(**changed):
 
 
 @pytest.fixture
-def render(dag):
-    """A fresh task of the DAG with its arguments rendered for a run, and the run's context."""
-
-    def rendered(task="ingest", params=None, **run):
-        all_params = {key: param.value for key, param in dag.params.items()} | (params or {})
-        context = {"dag_run": dag_run(**run), "params": all_params}
-        operator = dag.get_task(task).prepare_for_execution()
-        operator.render_template_fields({**context, **dag.user_defined_macros})
+def render(dag: "DAG") -> Render:
+    def rendered(
+        task: str = "ingest", params: Mapping[str, object] | None = None, **run: object
+    ) -> "tuple[RfmSparkSubmitOperator, Context]":
+        all_params = {key: dag.params.get_param(key).value for key in dag.params} | dict(params or {})
+        context = cast("Context", {"dag_run": dag_run(**run), "params": all_params})
+        operator = cast("RfmSparkSubmitOperator", dag.get_task(task).prepare_for_execution())
+        operator.render_template_fields(cast("Context", {**context, **(dag.user_defined_macros or {})}))
         return operator, context
 
     return rendered

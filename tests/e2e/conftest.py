@@ -1,6 +1,6 @@
 """A real Airflow for the tests of this folder, driven through its REST API.
 
-The three processes a deployment has, on a database, a lake and a port of their own. The DAG is the
+It has the three processes of a deployment, and a database, a lake and a port of its own. The DAG is the
 real one, but with more tries and less delay between them.
 """
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ import httpx
 import psutil
 import pytest
 
-from include.lake.commit import Lake
-from include.pipeline import PROJECT
-
-DAG = "rfm_segmentation"
+from include.lake.commit import NUMBER_LOCK, lock_file
+from include.lake.paths import Lake
+from include.pipeline import DAG_ID, LAKE_VARIABLE, PROJECT, SPARK_CONNECTION
+from tests.java_options import SHORT_JOB, read_options
 
 MORE_TRIES = """\
 from datetime import timedelta
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 @dataclass
 class Caught:
-    """The processes of a task at work, each the parent of the one before."""
+    """The processes of a task at work. Each is the parent of the one before."""
 
     driver: psutil.Process
     submit: psutil.Process
@@ -61,7 +61,7 @@ class Caught:
 
 
 class Airflow:
-    """What a test does with it, and what it sees of the processes of its tasks."""
+    """An Airflow in a folder: what a test does with it, and sees of the processes of its tasks."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -72,45 +72,55 @@ class Airflow:
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of the Makefile, with all files in the home, and a short patience."""
+        """The Makefile's environment, with all files in the home."""
         temporary = self.home / "tmp"
-        quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-        java = os.environ.get("SPARK_SUBMIT_OPTS", quick)
+        short_job = read_options(SHORT_JOB)
+        java = os.environ.get("SPARK_SUBMIT_OPTS", short_job)
         ours = ("AIRFLOW", "RFM_", "SPARK_", "PYSPARK_")
-        return {
+        kept = {
             name: value
             for name, value in os.environ.items()
             if name == "SPARK_HOME" or not name.startswith(ours)
-        } | {
+        }
+        return kept | {
             "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TMPDIR": str(temporary),
-            "RFM_LAKE": str(self.lake.root),
+            LAKE_VARIABLE: str(self.lake.root),
             "SPARK_CONF_DIR": os.environ.get("SPARK_CONF_DIR", str(PROJECT / "include" / "spark")),
             "SPARK_LOCAL_DIRS": str(temporary),
             "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_LAUNCHER_OPTS": quick,
+            "SPARK_LAUNCHER_OPTS": short_job,
             "SPARK_SUBMIT_OPTS": f'{java} "-Djava.io.tmpdir={temporary}"',
-            "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[2]"}',
-            "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-            "AIRFLOW__CORE__PARALLELISM": "4",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": os.environ.get(
+            f"AIRFLOW_CONN_{SPARK_CONNECTION.upper()}": '{"conn_type": "spark", "host": "local[2]"}',
+            **self.settings,
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Airflow's settings, with a short patience."""
+        settings = {
+            "CORE__DAGS_FOLDER": str(self.home / "dags"),
+            "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+            "CORE__LOAD_EXAMPLES": "False",
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": "4",
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": os.environ.get(
                 "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "1"
             ),
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API__SECRET_KEY": self.secret,
-            "AIRFLOW__API_AUTH__JWT_SECRET": self.secret,
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+            "API__WORKERS": "1",
+            "API__SECRET_KEY": self.secret,
+            "API_AUTH__JWT_SECRET": self.secret,
+            "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+        }
+        return {"AIRFLOW_HOME": str(self.home)} | {
+            f"AIRFLOW__{name}": value for name, value in settings.items()
         }
 
     secret = secrets.token_hex(32)
@@ -120,12 +130,12 @@ class Airflow:
     def prepare(self) -> None:
         for folder in ("dags", "tmp", "config"):
             (self.home / folder).mkdir(parents=True)
-        shutil.copy(PROJECT / "dags" / "rfm_segmentation.py", self.home / "dags")
+        shutil.copy(PROJECT / "dags" / f"{DAG_ID}.py", self.home / "dags")
         (self.home / "config" / "airflow_local_settings.py").write_text(MORE_TRIES)
         self.start("db", "migrate").wait(timeout=120)
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
-        """Each in a process group of its own, as under a service manager."""
+        """Start a process in a group of its own, as a service manager does."""
         with (self.home / f"{command[0]}.log").open("ab") as log:
             self.processes[command[0]] = subprocess.Popen(
                 [sys.executable, "-m", "airflow", *command],
@@ -140,14 +150,42 @@ class Airflow:
     def start_scheduler(self) -> None:
         self.start("scheduler", "--skip-serve-logs")
 
-    def stop_scheduler(self) -> None:
-        """SIGTERM to it and its workers, as a service manager does."""
-        os.killpg(self.processes["scheduler"].pid, signal.SIGTERM)
+    def start_dag_processor(self) -> None:
+        self.start("dag-processor")
+
+    def stop(self, name: str) -> None:
+        """Send SIGTERM to a process and those below it, as a service manager does."""
+        os.killpg(self.processes[name].pid, signal.SIGTERM)
+
+    def wait_for_end(self, name: str, seconds: float) -> None:
+        """Wait until a process has ended, with SIGTERM again every 10 s. Python drops the SystemExit of a
+        signal handler that runs in the middle of garbage collection."""
+        process = self.processes[name]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+                return
+            process.terminate()
+        pytest.fail(f"{name} has not ended in {seconds} s\n{self.last_words()}")
+
+    @contextmanager
+    def only_the_api(self) -> Iterator[None]:
+        """Inside this context no other process writes to the database. On SQLite their transactions would make
+        those of the API fail."""
+        others = ("scheduler", "dag-processor")
+        for name in others:
+            self.stop(name)
+        for name in others:
+            self.wait_for_end(name, 60)
+        yield
+        self.start_scheduler()
+        self.start_dag_processor()
 
     def start_all(self) -> None:
         self.start("api-server", "--port", self.url.rsplit(":", 1)[1])
         self.start_scheduler()
-        self.start("dag-processor")
+        self.start_dag_processor()
         self.until("the API answers", self.log_in, 180)
         self.until("the DAG is there", lambda: self.get("dags")["dags"], 120)
 
@@ -160,10 +198,10 @@ class Airflow:
         return False
 
     def end(self) -> None:
-        everything = []
-        for process in self.processes.values():
+        everything: list[psutil.Process] = []
+        for popen in self.processes.values():
             with suppress(psutil.NoSuchProcess):
-                everything += [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
+                everything += [psutil.Process(popen.pid), *psutil.Process(popen.pid).children(True)]
         for process in [*everything, *self.drivers()]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -181,37 +219,51 @@ class Airflow:
         return answer.json()
 
     def unpause(self) -> None:
-        self.ask("PATCH", f"dags/{DAG}", {"is_paused": False})
+        self.ask("PATCH", f"dags/{DAG_ID}", {"is_paused": False})
 
     def trigger(self, run: str, **conf: Any) -> None:
-        self.ask("POST", f"dags/{DAG}/dagRuns", {"dag_run_id": run, "logical_date": None, "conf": conf})
+        self.ask("POST", f"dags/{DAG_ID}/dagRuns", {"dag_run_id": run, "logical_date": None, "conf": conf})
+
+    def backfill(self, first: str, last: str) -> None:
+        """Start a backfill of the logical dates from the first day to the last one."""
+        body = {"dag_id": DAG_ID, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T23:59:59Z"}
+        self.ask("POST", "backfills", body)
 
     def fail_task(self, run: str, task: str) -> None:
-        self.ask("PATCH", f"dags/{DAG}/dagRuns/{run}/taskInstances/{task}", {"new_state": "failed"})
+        self.ask("PATCH", f"dags/{DAG_ID}/dagRuns/{run}/taskInstances/{task}", {"new_state": "failed"})
 
     def clear_task(self, run: str, task: str) -> None:
         body = {"dag_run_id": run, "task_ids": [task], "dry_run": False, "only_failed": False}
-        self.ask("POST", f"dags/{DAG}/clearTaskInstances", body)
+        self.ask("POST", f"dags/{DAG_ID}/clearTaskInstances", body)
+
+    def runs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get(f"dags/{DAG_ID}/dagRuns?limit=100")["dag_runs"]
+        return found
 
     def scheduled_run(self) -> str:
-        def found() -> list[dict[str, Any]]:
-            return [r for r in self.get(f"dags/{DAG}/dagRuns")["dag_runs"] if r["run_type"] == "scheduled"]
+        def found() -> list[str]:
+            return [run["dag_run_id"] for run in self.runs() if run["run_type"] == "scheduled"]
 
-        run: str = self.until("a run is scheduled", found, 120)[0]["dag_run_id"]
+        run: str = self.until("a run is scheduled", found, 120)[0]
         return run
 
     def run_state(self, run: str) -> str:
-        state: str = self.get(f"dags/{DAG}/dagRuns/{run}")["state"]
+        state: str = self.get(f"dags/{DAG_ID}/dagRuns/{run}")["state"]
         return state
 
+    def wait_for_run(self, run: str, seconds: float) -> str:
+        """Wait until a run has ended. Returns its state."""
+        self.until(f"{run} ends", lambda: self.run_state(run) in ("success", "failed"), seconds)
+        return self.run_state(run)
+
     def attempt(self, run: str, task: str) -> int:
-        number: int = self.get(f"dags/{DAG}/dagRuns/{run}/taskInstances/{task}")["try_number"]
+        number: int = self.get(f"dags/{DAG_ID}/dagRuns/{run}/taskInstances/{task}")["try_number"]
         return number
 
     def log(self, run: str, task: str, attempt: int) -> list[str]:
         """The lines of a task's log as the UI shows them."""
-        content = self.get(f"dags/{DAG}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}")["content"]
-        return [entry["event"] for entry in content]
+        path = f"dags/{DAG_ID}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}"
+        return [entry["event"] for entry in self.get(path)["content"]]
 
     # -- what is seen of it ---------------------------------------------------------------------
 
@@ -221,14 +273,14 @@ class Airflow:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 command = " ".join(process.cmdline())
-                ours = process.environ().get("RFM_LAKE") == str(self.lake.root)
+                ours = process.environ().get(LAKE_VARIABLE) == str(self.lake.root)
                 if ours and run in command and str(PROJECT / "spark_jobs") in command:
                     found.append(process)
         return found
 
     def caught(self, run: str) -> "Caught":
-        """The run's ingest, once its driver waits for the lock that the test holds."""
-        lock = self.lake.root.resolve() / ".listing.lock"
+        """The run's `ingest`, once its driver waits for the lock that the test holds."""
+        lock = lock_file(self.lake, NUMBER_LOCK).resolve()
 
         def waiting() -> psutil.Process | None:
             for process in self.drivers(run):
@@ -242,13 +294,13 @@ class Airflow:
         return Caught(driver, submit, task, worker, self.attempt(run, "ingest"))
 
     def until(self, what: str, condition: Callable[[], Any], seconds: float) -> Any:
-        """What the condition returns once that is true."""
+        """Wait until a condition is true. Returns its value."""
         deadline = time.monotonic() + seconds
-        while not (told := condition()):
+        while not (value := condition()):
             if time.monotonic() > deadline:
                 pytest.fail(f"not within {seconds} s: {what}\n{self.last_words()}")
             time.sleep(0.2)
-        return told
+        return value
 
     def last_words(self) -> str:
         logs = sorted(self.home.glob("*.log"))

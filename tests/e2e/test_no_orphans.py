@@ -1,29 +1,59 @@
-"""However a task ends, none of its processes is left; what can heal is tried again, and only that.
+"""However a task ends, it leaves no process; a failure that may heal is tried again, and no other one.
 
-A job that is to be caught waits for a lock of the lake that the test holds: so its driver is alive,
-and at a known place, for as long as the test wants.
+A job that a test wants to catch waits for a lock of the lake that the test holds. So its driver is alive,
+and at a known place, for as long as the test needs.
 """
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from include.lake.commit import NUMBER_LOCK, locked
 from tests.e2e.conftest import Airflow, Caught
-from tests.jobs.test_jobs import CUT_POINTS, FILES, TEXTS, land, open_shop
+from tests.jobs.shop import AS_OF, CUT_POINTS, EXPORT, FILES, TEXTS, land, open_shop
 
-AS_OF = "2011-02-10"
 DISTURBED = "manual__disturbed"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def shop(airflow: Airflow) -> None:
+@pytest.fixture(scope="module")
+def held(airflow: Airflow) -> Iterator[ExitStack]:
+    """Two runs, DISTURBED and the scheduled one, whose `ingest` waits for the lock until this is closed."""
     open_shop(airflow.lake.root)
+    with ExitStack() as lock:
+        lock.enter_context(locked(airflow.lake, NUMBER_LOCK))
+        # While the DAG is paused: on SQLite a trigger and a task that starts can wait for each other.
+        airflow.trigger(DISTURBED, as_of=AS_OF, **EXPORT)
+        airflow.unpause()
+        yield lock
+
+
+@pytest.fixture(scope="module")
+def scheduled(airflow: Airflow, held: ExitStack) -> str:
+    """The run of the day before, by the schedule."""
+    return airflow.scheduled_run()
+
+
+@pytest.fixture(scope="module")
+def lost_worker(airflow: Airflow, scheduled: str) -> Caught:
+    """The processes of a task whose worker was killed."""
+    caught = airflow.caught(scheduled)
+    caught.worker.kill()
+    return caught
+
+
+def test_a_killed_worker_leaves_no_process(lost_worker: Caught) -> None:
+    lost_worker.all_end()
+
+
+# -- ways to end a task -------------------------------------------------------------------------
 
 
 def execution_timeout(airflow: Airflow, caught: Caught) -> None:
-    caught.task.send_signal(signal.SIGALRM)  # what its timer sends after two hours
+    caught.task.send_signal(signal.SIGALRM)  # as its timer does after two hours
     caught.all_end()
     assert "Process timed out" in airflow.log(DISTURBED, "ingest", caught.attempt)
 
@@ -33,9 +63,9 @@ def task_cleared(airflow: Airflow, caught: Caught) -> None:
 
 
 def scheduler_and_workers_stopped(airflow: Airflow, caught: Caught) -> None:
-    airflow.stop_scheduler()
+    airflow.stop("scheduler")
     caught.all_end()
-    airflow.processes["scheduler"].wait(timeout=60)
+    airflow.wait_for_end("scheduler", 60)
     airflow.start_scheduler()
 
 
@@ -47,67 +77,98 @@ def task_process_killed(airflow: Airflow, caught: Caught) -> None:
     caught.task.kill()
 
 
-WAYS: list[Callable[[Airflow, Caught], None]] = [
-    execution_timeout,
-    task_cleared,
-    scheduler_and_workers_stopped,
-    driver_killed,
-    task_process_killed,
-]
+WAYS = [execution_timeout, task_cleared, scheduler_and_workers_stopped, driver_killed, task_process_killed]
 
 
-def test_a_run_disturbed_in_every_way_leaves_no_process_and_publishes_the_right_snapshot(
-    airflow: Airflow,
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("end", WAYS, ids=lambda end: end.__name__)
+def test_an_ended_task_leaves_no_process_and_is_tried_again(
+    airflow: Airflow, end: Callable[[Airflow, Caught], None]
 ) -> None:
-    with airflow.lake.locked("listing"):
-        # While the DAG is paused: on SQLite a trigger and a task that starts can wait for each other.
-        airflow.trigger(DISTURBED, as_of=AS_OF, export_cleaned_data=True)
-        airflow.unpause()
-        scheduled = airflow.scheduled_run()  # that of the day before
+    caught = airflow.caught(DISTURBED)
+    end(airflow, caught)
+    caught.all_end()
+    assert airflow.caught(DISTURBED).attempt == caught.attempt + 1
 
-        # In a run beside, because Airflow waits a while before it takes a worker for lost.
-        caught = airflow.caught(scheduled)
-        caught.worker.kill()
-        caught.all_end()
 
-        for attempt, disturb in enumerate(WAYS, start=1):
-            caught = airflow.caught(DISTURBED)
-            assert caught.attempt == attempt
-            disturb(airflow, caught)
-            caught.all_end()
-        assert airflow.caught(DISTURBED).attempt == len(WAYS) + 1
+@pytest.mark.usefixtures("lost_worker")
+def test_a_task_whose_worker_was_killed_is_tried_again(airflow: Airflow, scheduled: str) -> None:
+    """Last of all, because Airflow waits a while before it takes a worker for lost."""
+    assert airflow.caught(scheduled).attempt > 1
 
-        caught = airflow.caught(scheduled)
-        assert caught.attempt > 1
-        airflow.fail_task(scheduled, "ingest")
-        caught.all_end()
-        airflow.until("the failed run ends", lambda: airflow.run_state(scheduled) == "failed", 30)
 
-    airflow.until("the run ends", lambda: airflow.run_state(DISTURBED) in ("success", "failed"), 300)
-    assert airflow.run_state(DISTURBED) == "success"
-    snapshot = airflow.lake.root / f"published/as_of={AS_OF}"
-    assert {file.name for file in snapshot.iterdir()} == FILES
-    for name, text in TEXTS.items():
-        assert (snapshot / name).read_text().replace("\r\n", "\n") == text, name
-    assert json.loads((snapshot / "cut_points.json").read_text()) == CUT_POINTS
+def test_a_task_that_is_marked_failed_leaves_no_process_and_fails_its_run(
+    airflow: Airflow, scheduled: str
+) -> None:
+    caught = airflow.caught(scheduled)
+    airflow.fail_task(scheduled, "ingest")
+    caught.all_end()
+    airflow.until("the failed run ends", lambda: airflow.run_state(scheduled) == "failed", 30)
+
+
+# -- the run that was disturbed -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def published(airflow: Airflow, held: ExitStack) -> Path:
+    """The snapshot of the disturbed run, once nothing disturbs it any longer."""
+    held.close()
+    assert airflow.wait_for_run(DISTURBED, 300) == "success"
+    return airflow.lake.root / "published" / f"as_of={AS_OF}"
+
+
+def test_the_disturbed_run_publishes_all_files(published: Path) -> None:
+    assert {file.name for file in published.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_disturbed_run_publishes_the_right_rows(published: Path, name: str) -> None:
+    assert (published / name).read_bytes().decode() == TEXTS[name].replace("\n", "\r\n")
+
+
+def test_the_disturbed_run_publishes_the_right_cut_points(published: Path) -> None:
+    assert json.loads((published / "cut_points.json").read_text()) == CUT_POINTS
+
+
+@pytest.mark.usefixtures("published")
+def test_no_process_is_left_in_the_end(airflow: Airflow) -> None:
     airflow.until("no process is left", lambda: not airflow.drivers(), 20)
 
 
-def test_bad_data_and_bad_configuration_fail_at_once_and_say_so_last(airflow: Airflow) -> None:
+# -- failures for a person ----------------------------------------------------------------------
+
+# The runs, the params of each, and how its last line starts. Two of them fail at the same time.
+FAILING: dict[str, tuple[dict[str, str], str]] = {
+    "manual__bad_data": ({"as_of": AS_OF}, "ingest: bad.csv"),
+    "manual__bad_data_at_the_same_time": ({"as_of": AS_OF}, "ingest: bad.csv"),
+    "manual__bad_params": ({"as_of": "2911-12-10"}, "ingest: as_of: 2911-12-10 is in the future"),
+}
+
+
+@pytest.fixture(scope="module")
+def failing(airflow: Airflow) -> Iterator[None]:
+    """The runs of FAILING, on a landing folder with a bad file."""
+    open_shop(airflow.lake.root)
     bad = land(airflow.lake.root, "bad.csv", ["1,A"], header="InvoiceNo,StockCode")
-    airflow.unpause()
     try:
-        airflow.trigger("manual__bad_data", as_of=AS_OF)
-        airflow.trigger("manual__bad_data_beside_it", as_of=AS_OF)
-        airflow.trigger("manual__bad_configuration", as_of=AS_OF, segment_map="rf12")
-        for run, told in [
-            ("manual__bad_configuration", "ingest: segment_map: unknown map 'rf12'"),
-            ("manual__bad_data", "ingest: bad.csv"),
-            ("manual__bad_data_beside_it", "ingest: bad.csv"),
-        ]:
-            airflow.until(f"{run} fails", lambda run=run: airflow.run_state(run) == "failed", 180)
-            assert airflow.attempt(run, "ingest") == 1
-            words = [line for line in airflow.log(run, "ingest", 1) if not line.startswith("::")]
-            assert words[-1].startswith(told)
+        airflow.unpause()
+        for run, (params, _) in FAILING.items():
+            airflow.trigger(run, **params)
+        yield
     finally:
         bad.unlink()
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize("run", FAILING)
+def test_bad_data_and_bad_params_fail_at_once_and_say_so_last(airflow: Airflow, run: str) -> None:
+    assert airflow.wait_for_run(run, 180) == "failed"
+    assert airflow.attempt(run, "ingest") == 1
+    lines = [text for text in airflow.log(run, "ingest", 1) if not text.startswith("::")]
+    assert lines[-1].startswith(FAILING[run][1])
+
+
+def test_a_param_that_the_form_does_not_offer_starts_no_run(airflow: Airflow) -> None:
+    with pytest.raises(AssertionError, match=r"400 .*'rf12' is not one of \[None, 'rf10', 'rfm11'\]"):
+        airflow.trigger("manual__unknown_map", as_of=AS_OF, segment_map="rf12")
+    assert "manual__unknown_map" not in {run["dag_run_id"] for run in airflow.runs()}

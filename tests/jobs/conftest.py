@@ -1,4 +1,4 @@
-"""Ways to run the jobs: really submitted, or their mains in one long-lived process."""
+"""Ways to run the jobs: submitted, as Airflow does, or their mains in one process that lives longer."""
 
 import json
 import os
@@ -6,18 +6,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-TASKS = ["ingest", "clean", "rfm", "segment", "publish"]
+from include.lake.paths import Lake
+from include.pipeline import ERROR_MARK, EXIT_USER_ERROR, PROJECT, TASKS
+from include.settings import Params, config_folder, load_config
+from tests.java_options import SHORT_JOB, read_options
+from tests.jobs.shop import AS_OF
 
 
 @dataclass
 class Ended:
-    """How a job ended: its exit code and what it printed."""
+    """How a job ended: its exit code and its output."""
 
     code: int
     log: str
@@ -28,32 +31,36 @@ class Ended:
 
     @property
     def refusal(self) -> str:
-        """What a refused job said: exit code 2, and one line for a person at the very end."""
-        assert self.code == 2, self.log[-3000:]
-        assert self.log.count("rfm error: ") == 1, self.log[-3000:]
+        """The message of a job that a person has to put right: in one line, the last one."""
+        assert self.code == EXIT_USER_ERROR, self.log[-3000:]
+        assert self.log.count(ERROR_MARK) == 1, self.log[-3000:]
         assert "Traceback" not in self.log
-        assert self.last_line.startswith("rfm error: ")
-        return self.last_line.removeprefix("rfm error: ")
+        assert self.last_line.startswith(ERROR_MARK)
+        return self.last_line.removeprefix(ERROR_MARK)
 
 
 RunJob = Callable[..., Ended]
+Snapshot = Callable[..., Path]
 
 
-def arguments(lake: Path, as_of: str, params: Mapping[str, Any] | None, config: Path | None) -> list[str]:
+def arguments(lake: Path, as_of: str, params: Mapping[str, object] | None, config: Path | None) -> list[str]:
     given = ["--as-of", as_of, "--lake", str(lake), "--params", json.dumps(params or {})]
     return [*given, "--config", str(config)] if config else given
 
 
+def script(task: str) -> str:
+    return str(PROJECT / "spark_jobs" / f"{task}.py")
+
+
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """That of the Makefile, with all temporary files in pytest's own folder."""
+    """The Makefile's environment, with all temporary files in pytest's folder."""
     temporary = tmp_path_factory.mktemp("spark tmp")
-    quick = "-XX:-UsePerfData -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-    options = f'{os.environ.get("SPARK_SUBMIT_OPTS", quick)} "-Djava.io.tmpdir={temporary}"'
+    short_job = read_options(SHORT_JOB)
     kept = {
-        k: v
-        for k, v in os.environ.items()
-        if k == "SPARK_HOME" or not k.startswith(("RFM_", "SPARK_", "PYSPARK_"))
+        name: value
+        for name, value in os.environ.items()
+        if name == "SPARK_HOME" or not name.startswith(("RFM_", "SPARK_", "PYSPARK_"))
     }
     return kept | {
         "PATH": f"{PROJECT}/.venv/bin{os.pathsep}{os.environ['PATH']}",
@@ -63,8 +70,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "SPARK_CONF_DIR": os.environ.get("SPARK_CONF_DIR", str(PROJECT / "include" / "spark")),
         "SPARK_LOCAL_DIRS": str(temporary),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LAUNCHER_OPTS": quick,
-        "SPARK_SUBMIT_OPTS": options,
+        "SPARK_LAUNCHER_OPTS": short_job,
+        "SPARK_SUBMIT_OPTS": (
+            f'{os.environ.get("SPARK_SUBMIT_OPTS", short_job)} "-Djava.io.tmpdir={temporary}"'
+        ),
         "RFM_WORKING_FOLDER": str(temporary),
     }
 
@@ -74,12 +83,15 @@ def submit(environment: dict[str, str]) -> RunJob:
     """Submit a job's script with the real spark-submit, as Airflow does."""
 
     def submitted(task: str, given: Sequence[str]) -> Ended:
-        script = PROJECT / "spark_jobs" / f"{task}.py"
-        command = ["spark-submit", "--master", "local[2]", "--name", f"rfm {task}", str(script), *given]
-        where = environment["RFM_WORKING_FOLDER"]
-        # The output of a Python driver reaches spark-submit's stdout; Airflow reads both as one, too.
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        done = subprocess.run(command, env=environment, cwd=where, check=False, **streams)
+        done = subprocess.run(
+            ["spark-submit", "--master", "local[2]", "--name", f"rfm {task}", script(task), *given],
+            env=environment,
+            cwd=environment["RFM_WORKING_FOLDER"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # Airflow reads both as one, too
+            text=True,
+        )
         return Ended(done.returncode, done.stdout)
 
     return submitted
@@ -101,8 +113,8 @@ def run(environment: dict[str, str]) -> Iterator[RunJob]:
         def ran(
             task: str,
             lake: Path,
-            as_of: str = "2011-02-10",
-            params: Mapping[str, Any] | None = None,
+            as_of: str = AS_OF,
+            params: Mapping[str, object] | None = None,
             config: Path | None = None,
         ) -> Ended:
             assert driver.stdin and driver.stdout
@@ -122,23 +134,19 @@ def run(environment: dict[str, str]) -> Iterator[RunJob]:
 
 
 @pytest.fixture(scope="session")
-def snapshot(run: RunJob) -> Callable[..., Path]:
-    """Run the five jobs, or those from one on, for a lake and a date; returns what was published."""
-    from include.lake.commit import Lake
-    from include.settings import Params, config_folder, load_config
+def snapshot(run: RunJob) -> Snapshot:
+    """Run the five jobs, or those from `first` on, for a lake and a date. Returns the published folder."""
 
     def made(
         lake: Path,
-        as_of: str = "2011-02-10",
-        params: Mapping[str, Any] | None = None,
+        as_of: str = AS_OF,
+        params: Mapping[str, object] | None = None,
         config: Path | None = None,
         first: str = "ingest",
     ) -> Path:
         for task in TASKS[TASKS.index(first) :]:
             ended = run(task, lake, as_of, params, config)
             assert ended.code == 0, ended.log[-5000:]
-        from datetime import date
-
         loaded = load_config(config or config_folder(), Params.model_validate(params or {}))
         return Lake(lake).published(date.fromisoformat(as_of), loaded.variant)
 

@@ -1,7 +1,7 @@
 """The mains of the jobs in one process, one after the other: one start of a JVM instead of many.
 
 Reads a line of JSON {"task", "arguments"} from stdin for each, and answers with a line of JSON
-{"code", "log"}: the exit code the job would have ended with, and what it wrote to stderr.
+{"code", "log"}: the exit code with which the job would have ended, and its stderr.
 """
 
 import io
@@ -26,6 +26,6 @@ def run(task: str, arguments: list[str]) -> dict[str, object]:
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the JVM has to say is no answer
+    os.dup2(2, 1)  # the output of the JVM is no answer
     for line in sys.stdin:
         print(json.dumps(run(**json.loads(line))), file=answers, flush=True)

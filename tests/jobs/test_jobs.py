@@ -1,152 +1,45 @@
 """The five jobs from end to end on a shop small enough to work out by hand."""
 
-import gzip
 import json
 import shutil
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from include.pipeline import ERROR_MARK, PROJECT, TASKS
 from tests import tables
-from tests.jobs.conftest import PROJECT, TASKS, Ended, RunJob, arguments
-from tests.tables import HEADER, csv_bytes
+from tests.jobs.conftest import RunJob, Snapshot, arguments
+from tests.jobs.shop import (
+    AS_OF,
+    CUT_POINTS,
+    EXPORT,
+    FILES,
+    RFM_DF,
+    SHOP,
+    TEXTS,
+    content,
+    copy_of,
+    customers_of,
+    land,
+    open_shop,
+    rows_of,
+    same_landing,
+)
+from tests.tables import HEADER
 
 CONFIG = PROJECT / "include" / "config"
 
-# Three deliveries. What each line is good for is said at its end; the numbers are worked out below.
-SHOP = {
-    "2011-01-03.csv": [
-        '100,A,"LAMP, RED",2,2011-01-03 08:00:00,5.00,101.0,United Kingdom',
-        "101,B,MUG,1,2011-01-03 09:00:00,3.50,102.0,France",
-        '102,C,"3"" NAIL",10,2011-01-03 10:00:00,0.001,103.0,United Kingdom',
-        "103,A,LAMP,1,2011-01-03 10:00:00,9.00,,United Kingdom",  # missing_customer
-        "104,A,LAMP,one,2011-01-03 10:00:00,9.00,101.0,United Kingdom",  # quantity_unreadable
-    ],
-    "2011-01-20.csv": [
-        "105,A,LAMP,4,2011-01-20 08:00:00,5.00,104.0,United Kingdom",
-        "106,B,MUG,2,2011-01-20 09:00:00,3.50,102.0,Spain",
-        "C107,A,LAMP,-1,2011-01-20 10:00:00,5.00,101.0,United Kingdom",
-        "A108,B,Adjust bad debt,1,2011-01-20 10:00:00,5.00,101.0,United Kingdom",  # unknown_invoice_type
-        "109,B,MUG,1,2011-01-20 10:00:00,0,102.0,United Kingdom",  # price_not_positive
-        "C110,B,MUG,-1,2011-01-20 10:00:00,3.50,106.0,United Kingdom",  # its customer never bought
-    ],
-    "2011-02-08.csv": [
-        "111,A,LAMP,1,2011-02-08 08:00:00,5.00,C-0042,United Kingdom",
-        "112,B,MUG,1,2011-02-08 09:00:00,3.50,101,United Kingdom",
-        "113,A,LAMP,20,2011-02-08 09:30:00,5.00,104,United Kingdom",
-        "113,A,LAMP,20,2011-02-08 09:30:00,5.00,104,United Kingdom",  # a repeat, which counts
-        "114,B,MUG,1,2011-02-10 00:00:00,3.50,101,United Kingdom",  # on the as-of day: not before it
-    ],
-}
-
-# As of 2011-02-10, n = 5. Recency 2 2 2 21 38: fewer than 0, 3, 4 are less, so bins 0, 3, 4.
-# Frequency 1 1 2 2 2: bins 0 and 2. Monetary 0.01 5.00 8.50 10.50 220.00: bins 0 to 4.
-# As of 2011-01-11, n = 3: all of 8 days and one order; monetary 0.01 3.50 10.00: bins 0, 1, 3.
-RFM_DF = """\
-as_of,customer_id,country,first_purchase_date,last_purchase_date,recency_days,frequency,monetary,gross,returned,avg_order_value,r_score,f_score,m_score,rfm_score,segment,previous_segment
-2011-02-10,101,United Kingdom,2011-01-03,2011-02-08,2,2,8.50,13.50,5.00,4.25,5,3,3,533,Potential Loyalists,Promising
-2011-02-10,102,Spain,2011-01-03,2011-01-20,21,2,10.50,10.50,0.00,5.25,2,3,4,234,At Risk,New Customers
-2011-02-10,103,United Kingdom,2011-01-03,2011-01-03,38,1,0.01,0.01,0.00,0.01,1,1,1,111,Lost,New Customers
-2011-02-10,104,United Kingdom,2011-01-20,2011-02-08,2,2,220.00,220.00,0.00,110.00,5,3,5,535,Need Attention,
-2011-02-10,C-0042,United Kingdom,2011-02-08,2011-02-08,2,1,5.00,5.00,0.00,5.00,5,1,2,512,New Customers,
-"""  # noqa: E501 - as published
-SUMMARY = """\
-segment,customers,customer_share,orders,revenue,revenue_share,avg_recency_days,avg_frequency,avg_monetary,median_monetary
-Champions,0,0.0000,0,0.00,0.0000,,,,
-Loyal Customers,0,0.0000,0,0.00,0.0000,,,,
-Potential Loyalists,1,0.2000,2,8.50,0.0348,2.00,2.00,8.50,8.50
-New Customers,1,0.2000,1,5.00,0.0205,2.00,1.00,5.00,5.00
-Promising,0,0.0000,0,0.00,0.0000,,,,
-Need Attention,1,0.2000,2,220.00,0.9016,2.00,2.00,220.00,220.00
-About To Sleep,0,0.0000,0,0.00,0.0000,,,,
-At Risk,1,0.2000,2,10.50,0.0430,21.00,2.00,10.50,10.50
-Can't Lose Them,0,0.0000,0,0.00,0.0000,,,,
-Hibernating,0,0.0000,0,0.00,0.0000,,,,
-Lost,1,0.2000,1,0.01,0.0000,38.00,1.00,0.01,0.01
-"""
-MOVEMENT = """\
-previous_segment,segment,customers
-New Customers,At Risk,1
-New Customers,Lost,1
-Promising,Potential Loyalists,1
-Not yet a customer,New Customers,1
-Not yet a customer,Need Attention,1
-"""
-REJECTS = """\
-stage,file,line,reason,raw
-clean,2011-01-03.csv,5,missing_customer,"103,A,LAMP,1,2011-01-03 10:00:00,9.00,,United Kingdom"
-clean,2011-01-20.csv,5,unknown_invoice_type,"A108,B,Adjust bad debt,1,2011-01-20 10:00:00,5.00,101.0,United Kingdom"
-clean,2011-01-20.csv,6,price_not_positive,"109,B,MUG,1,2011-01-20 10:00:00,0,102.0,United Kingdom"
-ingest,2011-01-03.csv,6,quantity_unreadable,"104,A,LAMP,one,2011-01-03 10:00:00,9.00,101.0,United Kingdom"
-"""  # noqa: E501 - as published
-CLEANED_DATA = """\
-invoice_no,stock_code,description,quantity,invoice_date,unit_price,customer_id,country,line_type,amount
-100,A,"LAMP, RED",2,2011-01-03 08:00:00,5.00,101,United Kingdom,purchase,10.00
-101,B,MUG,1,2011-01-03 09:00:00,3.50,102,France,purchase,3.50
-102,C,"3"" NAIL",10,2011-01-03 10:00:00,0.001,103,United Kingdom,purchase,0.01
-105,A,LAMP,4,2011-01-20 08:00:00,5.00,104,United Kingdom,purchase,20.00
-106,B,MUG,2,2011-01-20 09:00:00,3.50,102,Spain,purchase,7.00
-C107,A,LAMP,-1,2011-01-20 10:00:00,5.00,101,United Kingdom,cancellation,-5.00
-C110,B,MUG,-1,2011-01-20 10:00:00,3.50,106,United Kingdom,cancellation,-3.50
-111,A,LAMP,1,2011-02-08 08:00:00,5.00,C-0042,United Kingdom,purchase,5.00
-112,B,MUG,1,2011-02-08 09:00:00,3.50,101,United Kingdom,purchase,3.50
-113,A,LAMP,20,2011-02-08 09:30:00,5.00,104,United Kingdom,purchase,100.00
-113,A,LAMP,20,2011-02-08 09:30:00,5.00,104,United Kingdom,purchase,100.00
-114,B,MUG,1,2011-02-10 00:00:00,3.50,101,United Kingdom,purchase,3.50
-"""
-CUT_POINTS = {
-    "recency_days": [2, 2, 2, 21],
-    "frequency": [1, 1, 2, 2],
-    "monetary": ["0.01", "5.00", "8.50", "10.50"],
-}
-TEXTS = {
-    "rfm_df.csv": RFM_DF,
-    "segment_summary.csv": SUMMARY,
-    "segment_movement.csv": MOVEMENT,
-    "rejects.csv": REJECTS,
-    "cleaned_data.csv": CLEANED_DATA,
-}
-FILES = {"customer_segments.parquet", "cut_points.json", "run.json", *TEXTS}
-
-Snapshot = Callable[..., Path]
-
-
-def land(lake: Path, name: str, lines: list[str], header: str = HEADER) -> Path:
-    data = csv_bytes(*lines, header=header)
-    return tables.land(lake / "landing", name, gzip.compress(data) if name.endswith(".gz") else data)
-
-
-def open_shop(lake: Path) -> Path:
-    for name, lines in SHOP.items():
-        land(lake, name, lines)
-    return lake
-
-
-def copy_of(lake: Path, new: Path) -> Path:
-    """The whole lake once more, for tests that change it."""
-    return Path(shutil.copytree(lake, new, symlinks=True))
-
-
-def same_landing(lake: Path, new: Path) -> Path:
-    shutil.copytree(lake / "landing", new / "landing")
-    return new
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """The bytes of all published files, but for the record of times and application ids."""
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "run.json"}
-
-
-# -- the shop, really submitted -------------------------------------------------------------------
+# -- the shop, really submitted -----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def shop(submit: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the shop's snapshot as of 2011-02-10, by five real submits. For reading only."""
+    """A lake with the shop's snapshot as of AS_OF, by five real submits. For reading only."""
     lake = open_shop(tmp_path_factory.mktemp("a shop") / "lake")
-    given = [*arguments(lake, "2011-02-10", {"export_cleaned_data": True}, None), "--dag-run", "manual__1"]
+    given = [*arguments(lake, AS_OF, EXPORT, None), "--dag-run", "manual__1"]
     for task in TASKS:
         ended = submit(task, given)
         assert ended.code == 0, ended.log[-5000:]
@@ -156,7 +49,12 @@ def shop(submit: RunJob, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(shop: Path) -> Path:
-    return shop / "published" / "as_of=2011-02-10"
+    return shop / "published" / f"as_of={AS_OF}"
+
+
+@pytest.fixture(scope="module")
+def record(published: Path) -> Any:
+    return json.loads((published / "run.json").read_text())
 
 
 def test_all_files_of_the_design_are_published_and_no_others(published: Path) -> None:
@@ -180,15 +78,18 @@ def test_the_parquet_file_is_the_same_table_as_the_csv(published: Path) -> None:
     assert texts == rows
 
 
-def test_the_record_reconciles_every_stage_and_says_what_made_it(published: Path) -> None:
-    record = json.loads((published / "run.json").read_text())
-    stages = record["stages"]
-    assert list(stages) == TASKS
-    for stage in stages.values():
-        assert stage["rows_in"] == stage["rows_out"] + sum(stage["rejects"].values())
+def test_the_record_has_every_stage_and_says_who_made_it(record: Any) -> None:
+    assert list(record["stages"]) == list(TASKS)
+    for stage in record["stages"].values():
         assert stage["seconds"] >= 0
         assert stage["application_id"]
         assert stage["dag_run"] == "manual__1"
+
+
+def test_the_record_reconciles_every_stage(record: Any) -> None:
+    stages = record["stages"]
+    for stage in stages.values():
+        assert stage["rows_in"] == stage["rows_out"] + sum(stage["rejects"].values())
     assert {task: (stages[task]["rows_in"], stages[task]["rows_out"]) for task in TASKS} == {
         "ingest": (16, 15),
         "clean": (15, 12),
@@ -196,12 +97,19 @@ def test_the_record_reconciles_every_stage_and_says_what_made_it(published: Path
         "segment": (5, 5),
         "publish": (5, 5),
     }
+
+
+def test_the_record_counts_the_rejects_of_every_stage_by_reason(record: Any) -> None:
+    stages = record["stages"]
     assert stages["ingest"]["rejects"] == {"quantity_unreadable": 1}
     reasons = ("missing_customer", "price_not_positive", "unknown_invoice_type")
     assert stages["clean"]["rejects"] == dict.fromkeys(reasons, 1)
     left_out = {name: count for name, count in stages["rfm"]["rejects"].items() if count}
     assert left_out == {"on_or_after_as_of": 1, "customer_without_purchase": 1}
-    assert record["as_of"] == "2011-02-10"
+
+
+def test_the_record_names_the_date_the_configuration_and_the_files(record: Any) -> None:
+    assert record["as_of"] == AS_OF
     assert record["variant"] is None
     assert record["config"]["settings"]["cancellations"] == "net"
     assert record["config_hash"]
@@ -236,11 +144,11 @@ def test_help_says_what_a_job_does_and_takes(submit: RunJob, task: str) -> None:
 
 def test_a_really_submitted_job_ends_with_2_and_its_reason_last(submit: RunJob, tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
-    ended = submit("ingest", arguments(tmp_path, "2011-02-10", None, None))
+    ended = submit("ingest", arguments(tmp_path, AS_OF, None, None))
     assert "has no .csv or .csv.gz file" in ended.refusal
 
 
-# -- refusals -------------------------------------------------------------------------------------
+# -- refusals -----------------------------------------------------------------------------------
 
 
 def test_a_missing_landing_folder_is_refused(run: RunJob, tmp_path: Path) -> None:
@@ -253,7 +161,9 @@ def test_hidden_and_other_files_are_not_landed(run: RunJob, tmp_path: Path) -> N
     assert "has no .csv or .csv.gz file" in run("ingest", tmp_path).refusal
 
 
-def test_a_missing_column_is_refused_with_the_file_and_what_it_has(run: RunJob, tmp_path: Path) -> None:
+def test_a_missing_column_is_refused_with_the_file_and_the_columns_it_has(
+    run: RunJob, tmp_path: Path
+) -> None:
     open_shop(tmp_path)
     header = HEADER.replace("UnitPrice", "Preis").replace("Country", "Land")
     land(tmp_path, "north/2011-02-09.csv", [], header)
@@ -264,7 +174,7 @@ def test_a_missing_column_is_refused_with_the_file_and_what_it_has(run: RunJob, 
     )
 
 
-def test_files_without_a_line_below_their_header_are_no_shop(run: RunJob, tmp_path: Path) -> None:
+def test_files_without_a_line_below_their_header_are_refused(run: RunJob, tmp_path: Path) -> None:
     land(tmp_path, "2011-02-08.csv", [])
     (tmp_path / "landing" / "2011-02-09.csv").touch()
     assert "no landed file has a line below its header" in run("ingest", tmp_path).refusal
@@ -286,36 +196,57 @@ def test_a_missing_configuration_is_refused(run: RunJob, tmp_path: Path) -> None
     assert "segmentation.yaml: cannot be read" in run("rfm", tmp_path, config=tmp_path).refusal
 
 
-@pytest.mark.parametrize("task", ["rfm", "segment", "publish"])
-def test_a_job_before_its_turn_is_refused(run: RunJob, tmp_path: Path, task: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "problem"),
+    [
+        ("rfm", "has no cleaned lines for these settings"),
+        ("segment", f"rfm/as_of={AS_OF} is not there yet"),
+        ("publish", f"segments/as_of={AS_OF} is not there yet"),
+    ],
+)
+def test_a_job_before_its_turn_is_refused(run: RunJob, tmp_path: Path, task: str, problem: str) -> None:
     message = run(task, open_shop(tmp_path)).refusal
     assert message.startswith(f"{task}: ")
-    assert "first" in message
+    assert message.endswith(f"{problem}; clear the run from `ingest` onwards")
     assert not (tmp_path / "published").exists()
+
+
+@pytest.fixture
+def config_copy(tmp_path: Path) -> Path:
+    """A copy of the configuration, for tests that change it."""
+    return Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+
+def configure(config: Path, before: str, after: str) -> None:
+    file = config / "segmentation.yaml"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, after))
 
 
 @pytest.mark.parametrize("task", ["segment", "publish"])
 def test_a_job_after_a_change_of_the_configuration_is_refused(
-    run: RunJob, shop: Path, tmp_path: Path, task: str
+    run: RunJob, shop: Path, tmp_path: Path, config_copy: Path, task: str
 ) -> None:
-    """What lies there was made by the configuration before, and a snapshot is of one."""
-    lake, config = copy_of(shop, tmp_path / "lake"), tmp_path / "config"
-    shutil.copytree(PROJECT / "include" / "config", config)
-    file = config / "segmentation.yaml"
-    file.write_text(file.read_text().replace("reject_threshold: 0.50", "reject_threshold: 0.40"))
-    assert run(task, lake, config=config).code == 0, "it may be wanted for the very rejects"
-    file.write_text(file.read_text().replace("compare_days: 30", "compare_days: 31"))
-    assert (
-        "was made with another configuration; clear the run from rfm on"
-        in run(task, lake, config=config).refusal
-    )
+    """The stage before was made with the other configuration, and a snapshot is of one."""
+    configure(config_copy, "compare_days: 30", "compare_days: 31")
+    message = run(task, copy_of(shop, tmp_path / "lake"), config=config_copy).refusal
+    assert "was made with another configuration; clear the run from `rfm` onwards" in message
+
+
+@pytest.mark.parametrize("task", ["segment", "publish"])
+def test_a_job_after_a_change_of_the_reject_threshold_runs(
+    run: RunJob, shop: Path, tmp_path: Path, config_copy: Path, task: str
+) -> None:
+    """No result depends on it, and rejects may be the very reason for the change."""
+    configure(config_copy, "reject_threshold: 0.50", "reject_threshold: 0.40")
+    assert run(task, copy_of(shop, tmp_path / "lake"), config=config_copy).code == 0
 
 
 def test_too_many_rejects_are_refused_and_the_snapshot_before_stays(
     run: RunJob, shop: Path, tmp_path: Path
 ) -> None:
     lake = copy_of(shop, tmp_path / "lake")
-    folder = lake / "published" / "as_of=2011-02-10"
+    folder = lake / "published" / f"as_of={AS_OF}"
     before, version = content(folder), folder.resolve()
     land(lake, "2011-02-09.csv", ["115,A,LAMP,some,2011-02-09 08:00:00,5,101,United Kingdom"] * 30)
     for task in TASKS[:-1]:
@@ -327,23 +258,34 @@ def test_too_many_rejects_are_refused_and_the_snapshot_before_stays(
     assert content(folder) == before
 
 
-# -- runs in any order, and again -----------------------------------------------------------------
+def test_trouble_with_the_volume_ends_with_1_and_a_closing_line(run: RunJob, tmp_path: Path) -> None:
+    """Here a file in a folder's place. Airflow may try it again."""
+    (open_shop(tmp_path) / "ingested").touch()
+    ended = run("ingest", tmp_path)
+    assert ended.code == 1, ended.log[-2000:]
+    assert ended.last_line.startswith(f"{ERROR_MARK}ingest: ")
+    assert f"{tmp_path}/ingested" in ended.last_line
 
 
-def test_a_run_again_publishes_the_same_bytes(snapshot: Snapshot, shop: Path, tmp_path: Path) -> None:
-    """Another lake, another process, another order of work: the same bytes as really submitted."""
-    lake = same_landing(shop, tmp_path)
-    wanted = content(shop / "published" / "as_of=2011-02-10")
-    params = {"export_cleaned_data": True}
-    first = snapshot(lake, params=params)
-    version = first.resolve()
-    assert content(first) == wanted
-    again = snapshot(lake, params=params)
-    assert again.resolve() != version, "published anew"
-    assert content(again) == wanted
-    record = json.loads((again / "run.json").read_text())
-    assert record["stages"]["ingest"]["files_converted"] == 0
-    assert record["stages"]["clean"]["files_cleaned"] == 0
+# -- runs in any order, and again ---------------------------------------------------------------
+
+
+def test_another_lake_and_process_publish_the_same_bytes(
+    snapshot: Snapshot, shop: Path, published: Path, tmp_path: Path
+) -> None:
+    assert content(snapshot(same_landing(shop, tmp_path), params=EXPORT)) == content(published)
+
+
+def test_a_run_again_publishes_the_same_bytes_without_reading_a_file_again(
+    snapshot: Snapshot, shop: Path, published: Path, tmp_path: Path
+) -> None:
+    lake = copy_of(shop, tmp_path / "lake")
+    again = snapshot(lake, params=EXPORT)
+    assert again.resolve().name != published.resolve().name, "a new version"
+    assert content(again) == content(published)
+    stages = json.loads((again / "run.json").read_text())["stages"]
+    assert stages["ingest"]["files_converted"] == 0
+    assert stages["clean"]["files_cleaned"] == 0
 
 
 SAME_AS_CONFIGURED = {"segment_map": "rfm11", "cancellations": "net", "lookback_days": None}
@@ -351,71 +293,40 @@ SAME_AS_CONFIGURED = {"segment_map": "rfm11", "cancellations": "net", "lookback_
 
 @pytest.fixture(scope="module")
 def many(snapshot: Snapshot, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with snapshots of three dates, the newest not the last to be made."""
+    """A lake with snapshots of three dates, of which the newest was not the last to be made."""
     lake = copy_of(shop, tmp_path_factory.mktemp("many") / "lake")
     shutil.rmtree(lake / "published")
     snapshot(lake, "2011-01-21", first="rfm")
-    snapshot(lake, "2011-02-10", SAME_AS_CONFIGURED, first="rfm")
+    snapshot(lake, AS_OF, SAME_AS_CONFIGURED, first="rfm")
     snapshot(lake, "2011-01-10", first="rfm")
     return lake
 
 
 def test_latest_is_the_newest_date_and_not_the_last_run(many: Path) -> None:
     latest = many / "published" / "latest"
-    assert latest.resolve() == (many / "published" / "as_of=2011-02-10").resolve()
-    assert json.loads((latest / "run.json").read_text())["as_of"] == "2011-02-10"
+    assert latest.resolve() == (many / "published" / f"as_of={AS_OF}").resolve()
+    assert json.loads((latest / "run.json").read_text())["as_of"] == AS_OF
 
 
 def test_a_snapshot_depends_on_neither_the_runs_before_nor_params_that_say_the_same(
-    many: Path, shop: Path
+    many: Path, published: Path
 ) -> None:
-    wanted = content(shop / "published" / "as_of=2011-02-10")
+    wanted = content(published)
     del wanted["cleaned_data.csv"]  # which is off unless a run asks for it
-    assert content(many / "published" / "as_of=2011-02-10") == wanted
-    assert not (many / "published" / "variants").exists()
+    assert content(many / "published" / f"as_of={AS_OF}") == wanted
 
 
 def test_all_dates_read_as_one_table(many: Path) -> None:
     files = sorted((many / "published").glob("as_of=*/customer_segments.parquet"))
     rows = [row for file in files for row in pq.read_table(file, partitioning=None).to_pylist()]
-    assert {str(row["as_of"]) for row in rows} == {"2011-01-10", "2011-01-21", "2011-02-10"}
+    assert {str(row["as_of"]) for row in rows} == {"2011-01-10", "2011-01-21", AS_OF}
     assert len({(row["as_of"], row["customer_id"]) for row in rows}) == len(rows) == 3 + 4 + 5
 
 
-def test_a_variant_leaves_the_snapshots_and_latest_alone(many: Path, snapshot: Snapshot) -> None:
-    published = many / "published"
-    before = {link.name: link.readlink() for link in published.iterdir() if link.is_symlink()}
-    rf10 = snapshot(many, "2011-02-10", {"segment_map": "rf10"}, first="rfm")
-    newer = snapshot(many, "2011-02-20", {"cancellations": "drop", "lookback_days": 15}, first="rfm")
-    assert rf10 == published / "variants" / "segment_map=rf10" / "as_of=2011-02-10"
-    assert newer == published / "variants" / "cancellations=drop,lookback_days=15" / "as_of=2011-02-20"
-    assert {link.name: link.readlink() for link in published.iterdir() if link.is_symlink()} == before
-
-    names = {"customer_segments.parquet", "cut_points.json", "run.json", *TEXTS} - {"cleaned_data.csv"}
-    assert {file.name for file in rf10.iterdir()} == names
-    segments = {row["customer_id"]: row["segment"] for row in rows_of(rf10)}
-    # The same scores 53, 23, 11, 53, 51 by the map on R and F.
-    assert segments == {
-        "101": "Potential Loyalists",
-        "102": "At Risk",
-        "103": "Hibernating",
-        "104": "Potential Loyalists",
-        "C-0042": "New Customers",
-    }
-    # From 2011-02-05 on: the orders of 8 and 10 February, no cancellation.
-    money = {row["customer_id"]: (row["frequency"], str(row["monetary"])) for row in rows_of(newer)}
-    assert money == {"101": (2, "7.00"), "104": (1, "200.00"), "C-0042": (1, "5.00")}
-
-
-def rows_of(folder: Path) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = pq.read_table(
-        folder / "customer_segments.parquet", partitioning=None
-    ).to_pylist()
-    return rows
-
-
-def test_a_date_before_the_first_sale_has_an_empty_snapshot(many: Path, snapshot: Snapshot) -> None:
-    folder = snapshot(many, "2011-01-03", first="rfm")
+def test_a_date_before_the_first_sale_has_an_empty_snapshot(
+    many: Path, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    folder = snapshot(copy_of(many, tmp_path / "lake"), "2011-01-03", first="rfm")
     assert rows_of(folder) == []
     assert (folder / "rfm_df.csv").read_bytes().decode() == RFM_DF.splitlines()[0] + "\r\n"
     assert (folder / "segment_movement.csv").read_text().split() == ["previous_segment,segment,customers"]
@@ -429,31 +340,109 @@ def test_a_date_before_the_first_sale_has_an_empty_snapshot(many: Path, snapshot
     }
 
 
-# -- files that come, change and go ---------------------------------------------------------------
+# -- variants -----------------------------------------------------------------------------------
 
 
-def test_new_changed_and_deleted_files_leave_no_trace(snapshot: Snapshot, shop: Path, tmp_path: Path) -> None:
-    """The lake publishes what one made from scratch publishes, and what it did before once all is undone."""
-    lake = copy_of(shop, tmp_path / "lake")
-    params = {"export_cleaned_data": True}
-    original = content(lake / "published" / "as_of=2011-02-10")
+def links(folder: Path) -> dict[str, Path]:
+    """The targets of a folder's links."""
+    return {link.name: link.readlink() for link in folder.iterdir() if link.is_symlink()}
 
+
+@dataclass
+class Variants:
+    """A lake with snapshots to which two variants were added."""
+
+    published: Path
+    links_before: dict[str, Path]
+    other_map: Path
+    look_back: Path
+
+
+@pytest.fixture(scope="module")
+def variants(snapshot: Snapshot, many: Path, tmp_path_factory: pytest.TempPathFactory) -> Variants:
+    lake = copy_of(many, tmp_path_factory.mktemp("variants") / "lake")
+    published = lake / "published"
+    before = links(published)
+    other_map = snapshot(lake, AS_OF, {"segment_map": "rf10"}, first="rfm")
+    look_back = snapshot(lake, "2011-02-20", {"cancellations": "drop", "lookback_days": 15}, first="rfm")
+    return Variants(published, before, other_map, look_back)
+
+
+def test_params_that_say_what_is_configured_make_no_variant(many: Path) -> None:
+    assert not (many / "published" / "variants").exists()
+
+
+def test_a_variant_is_published_under_the_label_of_its_params(variants: Variants) -> None:
+    folder = variants.published / "variants"
+    assert variants.other_map == folder / "segment_map=rf10" / f"as_of={AS_OF}"
+    assert variants.look_back == folder / "cancellations=drop,lookback_days=15" / "as_of=2011-02-20"
+    assert {file.name for file in variants.other_map.iterdir()} == FILES - {"cleaned_data.csv"}
+
+
+def test_a_variant_leaves_the_snapshots_and_latest_alone(variants: Variants) -> None:
+    assert links(variants.published) == variants.links_before
+
+
+def test_a_variant_with_another_map_has_its_segments(variants: Variants) -> None:
+    segments = {name: row["segment"] for name, row in customers_of(variants.other_map).items()}
+    # The same scores 53, 23, 11, 53, 51 by the map on R and F.
+    assert segments == {
+        "101": "Potential Loyalists",
+        "102": "At Risk",
+        "103": "Hibernating",
+        "104": "Potential Loyalists",
+        "C-0042": "New Customers",
+    }
+
+
+def test_a_variant_with_a_look_back_counts_its_days_only(variants: Variants) -> None:
+    # From 2011-02-05 on: the orders of 8 and 10 February, no cancellation.
+    customers = customers_of(variants.look_back)
+    money = {name: (row["frequency"], str(row["monetary"])) for name, row in customers.items()}
+    assert money == {"101": (2, "7.00"), "104": (1, "200.00"), "C-0042": (1, "5.00")}
+
+
+# -- files that come, change and go -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def changed(snapshot: Snapshot, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's lake after a run that found a file deleted, one changed, and one late. For reading only."""
+    lake = copy_of(shop, tmp_path_factory.mktemp("changed") / "lake")
     (lake / "landing" / "2011-01-20.csv").unlink()
     malta = [f"115,A,LAMP,{n},2011-02-09 08:00:00,5,107,Malta" for n in range(1, 6)]
     land(lake, "2011-02-08.csv", [*SHOP["2011-02-08.csv"][:2], *malta])
-    late = land(lake, "late/2010-12-24.csv.gz", ["099,A,LAMP,3,2010-12-24 08:00:00,5,103,United Kingdom"])
-    changed = snapshot(lake, params=params)
-    record = json.loads((changed / "run.json").read_text())
+    land(lake, "late/2010-12-24.csv.gz", ["099,A,LAMP,3,2010-12-24 08:00:00,5,103,United Kingdom"])
+    snapshot(lake, params=EXPORT)
+    return lake
+
+
+def test_new_changed_and_deleted_files_give_what_a_new_lake_gives(
+    snapshot: Snapshot, changed: Path, published: Path, tmp_path: Path
+) -> None:
+    scratch = snapshot(same_landing(changed, tmp_path), params=EXPORT)
+    found = content(changed / "published" / f"as_of={AS_OF}")
+    assert found == content(scratch) != content(published)
+
+
+def test_only_new_and_changed_files_are_converted(changed: Path) -> None:
+    record = json.loads((changed / "published" / f"as_of={AS_OF}" / "run.json").read_text())
     assert record["stages"]["ingest"]["files_converted"] == 2
-    scratch = snapshot(same_landing(lake, tmp_path / "scratch"), params=params)
-    assert content(changed) == content(scratch) != original
-    customers = {row["customer_id"]: row for row in rows_of(changed)}
+
+
+def test_customers_come_and_go_with_their_files(changed: Path) -> None:
+    customers = customers_of(changed / "published" / f"as_of={AS_OF}")
     assert set(customers) == {"101", "102", "103", "107", "C-0042"}
     assert str(customers["103"]["first_purchase_date"]) == "2010-12-24"
 
-    late.unlink()
+
+def test_changes_that_are_undone_leave_no_trace(
+    snapshot: Snapshot, changed: Path, published: Path, tmp_path: Path
+) -> None:
+    lake = copy_of(changed, tmp_path / "lake")
+    (lake / "landing" / "late" / "2010-12-24.csv.gz").unlink()
     open_shop(lake)
-    assert content(snapshot(lake, params=params)) == original
+    assert content(snapshot(lake, params=EXPORT)) == content(published)
 
 
 def without_rejects(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -461,27 +450,34 @@ def without_rejects(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name != "rejects.csv"}
 
 
-def test_a_file_delivered_twice_counts_once_and_is_reported(
-    snapshot: Snapshot, shop: Path, tmp_path: Path
-) -> None:
-    lake = copy_of(shop, tmp_path / "lake")
-    params = {"export_cleaned_data": True}
-    once = content(lake / "published" / "as_of=2011-02-10")
+@pytest.fixture(scope="module")
+def delivered_twice(snapshot: Snapshot, shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's lake after a run that found a file under two names. For reading only."""
+    lake = copy_of(shop, tmp_path_factory.mktemp("twice") / "lake")
     shutil.copy(lake / "landing" / "2011-01-20.csv", lake / "landing" / "resent 2011-01-20.csv")
-    folder = snapshot(lake, params=params)
-    assert content(folder) == once
+    snapshot(lake, params=EXPORT)
+    return lake
+
+
+def test_a_file_delivered_twice_counts_once_and_is_reported(delivered_twice: Path, published: Path) -> None:
+    folder = delivered_twice / "published" / f"as_of={AS_OF}"
+    assert content(folder) == content(published)
     reported = json.loads((folder / "run.json").read_text())["stages"]["ingest"]["files_not_counted"]
     assert reported == {"resent 2011-01-20.csv": "has the same content as 2011-01-20.csv"}
 
-    # The copy takes over when the first is withdrawn.
+
+def test_the_copy_takes_over_when_the_first_file_is_withdrawn(
+    snapshot: Snapshot, delivered_twice: Path, published: Path, tmp_path: Path
+) -> None:
+    lake = copy_of(delivered_twice, tmp_path / "lake")
     (lake / "landing" / "2011-01-20.csv").unlink()
-    taken_over = content(snapshot(lake, params=params))
-    assert without_rejects(taken_over) == without_rejects(once)
+    taken_over = content(snapshot(lake, params=EXPORT))
+    assert without_rejects(taken_over) == without_rejects(content(published))
     assert b"resent 2011-01-20.csv" in taken_over["rejects.csv"]
 
 
 def test_other_headers_delimiters_and_odd_names_are_read(
-    snapshot: Snapshot, shop: Path, tmp_path: Path
+    snapshot: Snapshot, shop: Path, published: Path, tmp_path: Path
 ) -> None:
     """The second delivery with its columns in another order, semicolons, a BOM, CRLF, an odd name."""
     lake = same_landing(shop, tmp_path / "the lake, of 100% #1")
@@ -489,59 +485,69 @@ def test_other_headers_delimiters_and_odd_names_are_read(
     text = "".join(";".join([*row, "extra"]) + "\r\n" for row in rows)
     (lake / "landing" / "2011-01-20.csv").unlink()
     tables.land(lake / "landing", "shop [2] {a}, 100%.csv", ("\ufeff" + text).encode())
-    published = content(snapshot(lake, params={"export_cleaned_data": True}))
-    assert without_rejects(published) == without_rejects(content(shop / "published" / "as_of=2011-02-10"))
+    found = content(snapshot(lake, params=EXPORT))
+    assert without_rejects(found) == without_rejects(content(published))
 
 
-def test_dropped_duplicates_are_rejected_across_files_and_come_back(
-    snapshot: Snapshot, tmp_path: Path
-) -> None:
-    lake = open_shop(tmp_path / "lake")
-    params = {"duplicates": "drop", "export_cleaned_data": True}
-    # A third repeat of the lamps, a customer and a text that a spreadsheet would run, and five cups.
-    cups = [f"{n},A,CUP,1,2011-02-09 08:00:00,1,101,Malta" for n in range(117, 122)]
-    formula = '116,A,"=HYPERLINK(""x"")",1,2011-02-09 08:00:00,1,=1+1,@Malta'
-    land(lake, "2011-02-09.csv", [SHOP["2011-02-08.csv"][2], formula, *cups])
-    folder = snapshot(lake, params=params)
-    assert "duplicates=drop" in str(folder)
-    assert {row["customer_id"]: str(row["monetary"]) for row in rows_of(folder)}["104"] == "120.00"
-    rejects = (folder / "rejects.csv").read_text()
+# -- rules that look at each line ---------------------------------------------------------------
+
+DROP_REPEATS = {"duplicates": "drop", **EXPORT}
+# A third repeat of the lamps, a customer and a text that a spreadsheet would run, and five cups.
+WITH_REPEAT = [
+    SHOP["2011-02-08.csv"][2],
+    '116,A,"=HYPERLINK(""x"")",1,2011-02-09 08:00:00,1,=1+1,@Malta',
+    *[f"{n},A,CUP,1,2011-02-09 08:00:00,1,101,Malta" for n in range(117, 122)],
+]
+
+
+@pytest.fixture(scope="module")
+def repeats_dropped(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's lake with one more delivery, after a run that drops repeats. For reading only."""
+    lake = open_shop(tmp_path_factory.mktemp("repeats") / "lake")
+    land(lake, "2011-02-09.csv", WITH_REPEAT)
+    snapshot(lake, params=DROP_REPEATS)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def without_repeats(repeats_dropped: Path) -> Path:
+    return repeats_dropped / "published" / "variants" / "duplicates=drop" / f"as_of={AS_OF}"
+
+
+def test_dropped_repeats_are_rejected_across_files(without_repeats: Path) -> None:
+    assert str(customers_of(without_repeats)["104"]["monetary"]) == "120.00"  # 4 x 5.00 + 20 x 5.00, once
+    rejects = (without_repeats / "rejects.csv").read_text()
     assert rejects.count("duplicate_line") == 2
     assert "2011-02-08.csv,5,duplicate_line" in rejects
     assert "2011-02-09.csv,2,duplicate_line" in rejects
 
-    for name in ("rfm_df.csv", "cleaned_data.csv"):
-        text = (folder / name).read_text()
-        assert "'=1+1" in text
-        assert "'@Malta" in text
-        assert ",=" not in text
-    assert '"\'=HYPERLINK(""x"")"' in (folder / "cleaned_data.csv").read_text()
-    assert "=1+1" in {row["customer_id"] for row in rows_of(folder)}
 
+def test_a_repeat_counts_when_the_file_with_the_first_line_is_gone(
+    snapshot: Snapshot, repeats_dropped: Path, tmp_path: Path
+) -> None:
+    lake = copy_of(repeats_dropped, tmp_path / "lake")
     (lake / "landing" / "2011-02-08.csv").unlink()
-    folder = snapshot(lake, params=params)
-    assert {row["customer_id"]: str(row["monetary"]) for row in rows_of(folder)}["104"] == "120.00"
+    folder = snapshot(lake, params=DROP_REPEATS)
+    assert str(customers_of(folder)["104"]["monetary"]) == "120.00"
     assert "duplicate_line" not in (folder / "rejects.csv").read_text()
 
 
+def test_no_published_text_is_a_formula_to_a_spreadsheet(without_repeats: Path) -> None:
+    for name in ("rfm_df.csv", "cleaned_data.csv"):
+        text = (without_repeats / name).read_text()
+        assert "'=1+1" in text
+        assert "'@Malta" in text
+        assert ",=" not in text
+    assert '"\'=HYPERLINK(""x"")"' in (without_repeats / "cleaned_data.csv").read_text()
+    assert "=1+1" in customers_of(without_repeats), "as it is in Parquet"
+
+
 def test_a_configured_deny_list_rejects_with_its_reason(
-    snapshot: Snapshot, shop: Path, tmp_path: Path
+    snapshot: Snapshot, shop: Path, tmp_path: Path, config_copy: Path
 ) -> None:
-    lake, config = copy_of(shop, tmp_path / "lake"), tmp_path / "config"
-    shutil.copytree(CONFIG, config)
-    text = (config / "segmentation.yaml").read_text()
-    text = text.replace("excluded_stock_codes: []", "excluded_stock_codes: [b]")
-    (config / "segmentation.yaml").write_text(text)
-    folder = snapshot(lake, config=config, first="clean")
+    lake = copy_of(shop, tmp_path / "lake")
+    configure(config_copy, "excluded_stock_codes: []", "excluded_stock_codes: [b]")
+    folder = snapshot(lake, config=config_copy, first="clean")
     # Seven lines of stock code B have a customer: 101 106 A108 109 C110 112 114.
     assert (folder / "rejects.csv").read_text().count("excluded_stock_code") == 7
-    assert {row["customer_id"] for row in rows_of(folder)} == {"101", "103", "104", "C-0042"}
-
-
-def test_what_is_no_refusal_ends_with_1_and_a_closing_line(run: RunJob, tmp_path: Path) -> None:
-    """Trouble with the volume, here a file in a folder's place, may be tried again."""
-    (open_shop(tmp_path) / "ingested").touch()
-    ended: Ended = run("ingest", tmp_path)
-    assert ended.code == 1, ended.log[-2000:]
-    assert ended.last_line.startswith("rfm error: ingest: ")
-    assert f"{tmp_path}/ingested" in ended.last_line
+    assert set(customers_of(folder)) == {"101", "103", "104", "C-0042"}

@@ -10,7 +10,7 @@ import pytest
 
 from include.pipeline import PROJECT, TASKS
 from tests.jobs.conftest import RunJob
-from tests.jobs.test_jobs import CUT_POINTS, TEXTS, land
+from tests.jobs.shop import CUT_POINTS, TEXTS, land
 
 LAKES = sorted((PROJECT / "tests" / "old_lakes").glob("*.tar.gz"))
 AS_OF = "2011-02-10"

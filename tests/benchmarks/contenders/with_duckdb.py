@@ -4,8 +4,9 @@ import json
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-import duckdb
+import duckdb  # type: ignore[import-not-found]
 
 landing, out, as_of = Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
 segments = json.loads(Path(sys.argv[4]).read_text())
@@ -68,7 +69,7 @@ def customers(day: date) -> str:
 METRICS = {"R": "recency_days", "F": "frequency", "M": "monetary"}
 
 
-def cuts_of(table: str) -> dict[str, list]:
+def cuts_of(table: str) -> dict[str, list[Any]]:
     found = {}
     for metric, name in METRICS.items():
         histogram = f"""SELECT v, sum(c) OVER (ORDER BY v) AS up_to, sum(c) OVER () AS n
@@ -78,7 +79,7 @@ def cuts_of(table: str) -> dict[str, list]:
     return found
 
 
-def scored(table: str, cuts: dict[str, list]) -> str:
+def scored(table: str, cuts: dict[str, list[Any]]) -> str:
     below = {m: " + ".join(f"CAST({METRICS[m]} > {c} AS INTEGER)" for c in cuts[m]) for m in METRICS}
     return f"""SELECT s.*, m.segment FROM (
       SELECT *, 5 - ({below["R"]}) AS r_score, 1 + {below["F"]} AS f_score, 1 + {below["M"]} AS m_score,

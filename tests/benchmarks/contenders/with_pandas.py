@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -62,7 +62,7 @@ orders = kept.groupby(keys, observed=True, sort=False)["amount"].sum().reset_ind
 del kept
 
 
-def pence(exact: pd.Series) -> pd.Series:
+def hundredths(exact: pd.Series) -> pd.Series:
     return np.sign(exact) * ((abs(exact) + 50) // 100)
 
 
@@ -79,9 +79,9 @@ def customers(of: date) -> pd.DataFrame:
     table["country"] = purchases[last].groupby("customer_id")["country"].min()
     cancelled = counted[counted["line_type"] == "cancellation"].groupby("customer_id")["amount"].sum()
     cancelled = cancelled.reindex(table.index, fill_value=0)
-    table["monetary"] = pence(table["gross"] + cancelled)
-    table["returned"] = pence(-cancelled)
-    table["gross"] = pence(table["gross"])
+    table["monetary"] = hundredths(table["gross"] + cancelled)
+    table["returned"] = hundredths(-cancelled)
+    table["gross"] = hundredths(table["gross"])
     table["recency_days"] = (pd.Timestamp(of) - table["last_purchase_date"]).dt.days
     twice = 2 * table["frequency"]
     table["avg_order_value"] = np.sign(table["monetary"]) * (
@@ -139,5 +139,5 @@ both = now[["customer_id", "segment"]].merge(previous, "outer", "customer_id")
 both = both.fillna({"previous_segment": "Not yet a customer", "segment": "No longer counted"})
 moved = both.groupby(["previous_segment", "segment"]).size().rename("customers")
 moved.to_csv(out / "segment_movement.csv")
-cuts["M"] = [str(Decimal(cut).scaleb(-2)) for cut in cuts["M"]]
-(out / "cut_points.json").write_text(json.dumps(cuts))
+in_money = {"M": [str(Decimal(cut).scaleb(-2)) for cut in cuts["M"]]}
+(out / "cut_points.json").write_text(json.dumps(cuts | in_money))

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import polars as pl
+import polars as pl  # type: ignore[import-not-found]
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -69,7 +69,7 @@ kept = pl.scan_parquet(out / "lines" / "outcome=kept" / "part.parquet")
 orders = kept.group_by(keys).agg(pl.col("amount").sum()).collect(engine="streaming")
 
 
-def pence(exact: pl.Expr) -> pl.Expr:
+def hundredths(exact: pl.Expr) -> pl.Expr:
     return exact.sign() * ((exact.abs() + 50) // 100)
 
 
@@ -88,9 +88,9 @@ def customers(of: date) -> pl.DataFrame:
     )
     table = table.with_columns(back=pl.col("back").fill_null(0)).with_columns(
         recency_days=(pl.lit(of) - pl.col("last_purchase_date")).dt.total_days(),
-        monetary=pence(pl.col("exact") + pl.col("back")),
-        gross=pence(pl.col("exact")),
-        returned=pence(-pl.col("back")),
+        monetary=hundredths(pl.col("exact") + pl.col("back")),
+        gross=hundredths(pl.col("exact")),
+        returned=hundredths(-pl.col("back")),
     )
     value, orders_of = pl.col("monetary"), pl.col("frequency")
     average = value.sign() * ((2 * value.abs() + orders_of) // (2 * orders_of))
@@ -140,5 +140,5 @@ now.select("customer_id", "segment").join(previous, "customer_id", "full", coale
     pl.col("previous_segment").fill_null("Not yet a customer"),
     pl.col("segment").fill_null("No longer counted"),
 ).agg(customers=pl.len()).write_csv(out / "segment_movement.csv")
-cuts["M"] = [str(Decimal(cut).scaleb(-2)) for cut in cuts["M"]]
-(out / "cut_points.json").write_text(json.dumps(cuts))
+in_money = {"M": [str(Decimal(cut).scaleb(-2)) for cut in cuts["M"]]}
+(out / "cut_points.json").write_text(json.dumps(cuts | in_money))

@@ -1,14 +1,15 @@
 """The same work in one Spark session: with_spark.py LANDING OUT AS_OF SEGMENTS.JSON [cells]
 
-Written for speed: one pass over the CSV files, read back as Parquet, few shuffle partitions. With
-`cells` as in a notebook that is run from top to bottom: each step shows how many rows it has, the
-cleaned lines are cached, what is kept and what is rejected are saved one after the other.
+Written for speed: one pass over the CSV files, read back as Parquet, few shuffle partitions. With `cells` as
+in a notebook that is run from top to bottom: each step shows its number of rows, the cleaned lines are
+cached, and the kept and the rejected lines are saved one after the other.
 """
 
 import json
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -104,18 +105,18 @@ def customers(of: date) -> DataFrame:
     )
 
 
-def cuts_of(table: DataFrame) -> dict[str, list]:
+def cuts_of(table: DataFrame) -> dict[str, list[Any]]:
     found = {}
     n = table.count()
     for metric, name in METRICS.items():
         histogram = table.groupBy(F.col(name).alias("v")).count()
         up_to = histogram.withColumn("up_to", F.sum("count").over(Window.orderBy("v")))
         cuts = [F.min(F.when(5 * F.col("up_to") >= j * n, F.col("v"))) for j in range(1, 5)]
-        found[metric] = list(up_to.agg(*cuts).first())
+        found[metric] = list(up_to.agg(*cuts).collect()[0])
     return found
 
 
-def scored(table: DataFrame, cuts: dict[str, list]) -> DataFrame:
+def scored(table: DataFrame, cuts: dict[str, list[Any]]) -> DataFrame:
     below = {
         m: sum((F.when(F.col(METRICS[m]) > F.lit(c), 1).otherwise(0) for c in cuts[m]), F.lit(0))
         for m in METRICS
@@ -151,7 +152,7 @@ spark.read.parquet(str(out / "customer_segments.parquet")).coalesce(1).write.csv
         F.median("monetary").alias("median_monetary"),
     )
     .toPandas()
-    .to_csv(out / "segment_summary.csv", index=False)
+    .to_csv(out / "segment_summary.csv", index=False)  # type: ignore[attr-defined]
 )
 (
     now.select("customer_id", "segment")
@@ -162,6 +163,6 @@ spark.read.parquet(str(out / "customer_segments.parquet")).coalesce(1).write.csv
     )
     .agg(F.count("*").alias("customers"))
     .toPandas()
-    .to_csv(out / "segment_movement.csv", index=False)
+    .to_csv(out / "segment_movement.csv", index=False)  # type: ignore[attr-defined]
 )
 (out / "cut_points.json").write_text(json.dumps(cuts, default=str))
