@@ -171,8 +171,8 @@ class Airflow:
 
     @contextmanager
     def only_the_api(self) -> Iterator[None]:
-        """Inside this context no other process writes to the database. On SQLite their transactions would make
-        those of the API fail."""
+        """Inside this context no other process writes to the database: on SQLite their transactions would
+        make those of the API fail."""
         others = ("scheduler", "dag-processor")
         for name in others:
             self.stop(name)
