@@ -9,7 +9,8 @@ LAKE ?=
 PARAMS ?=
 QUICK ?=
 OUT ?= data/online-retail
-export DATA AS_OF LAKE PARAMS OUT
+PORT ?= 8080
+export DATA AS_OF LAKE PARAMS OUT PORT
 
 include include/local/environment.mk
 
@@ -44,8 +45,8 @@ data/.sample-ready: include/commands/sample.py | .venv/.ready
 fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV files in OUT
 	@.venv/bin/python -m include.commands.fetch_online_retail "$$OUT"
 
-ui: .venv/.ready  ## Airflow with its UI on http://127.0.0.1:8080, until Ctrl-C [LAKE=folder]
-	@include/local/ui.sh "$${LAKE:-lakes/sample}"
+ui: .venv/.ready  ## Airflow with its UI on this machine, until Ctrl-C [LAKE=folder] [PORT=8080]
+	@exec .venv/bin/python -m include.commands.ui "$${LAKE:-lakes/sample}" --home "$$AIRFLOW_HOME/ui" --port "$$PORT"
 
 up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 	@include/compose/up
@@ -60,7 +61,7 @@ destroy:  ## remove the system in Docker with all its data and secrets; asks fir
 	@include/compose/destroy
 
 lock: .venv/.ready  ## compile the lock files from pyproject.toml
-	$(COMPILE) --group test -o requirements.lock pyproject.toml
+	$(COMPILE) --group test --group local -o requirements.lock pyproject.toml
 	$(COMPILE) --group notebook -c requirements.lock -o requirements-notebook.lock
 	$(COMPILE) --group bench -c requirements.lock -o requirements-bench.lock
 
