@@ -7,18 +7,24 @@ One run publishes the snapshot **as of** one date: it counts what was bought bef
 | task | does | when it fails |
 |---|---|---|
 | `ingest` | converts landed CSV files that are new or changed | the message names the file, line and column |
-| `clean` | applies the business rules; every line is kept or rejected with a reason | |
+| `clean` | applies the rules; every line is kept or rejected with a reason | `ingest` has to run first |
 | `rfm` | recency, frequency, monetary of each customer | |
 | `segment` | scores, segments, and the segment of `compare_days` before | |
-| `publish` | checks that the counts add up, then swaps the snapshot in | the snapshot before stays visible |
+| `publish` | checks that the counts add up, then swaps the snapshot in | the earlier snapshot stays visible |
 
 **Which date?** A scheduled or backfilled run for day X covers X completely and is as of X + 1.
 A run triggered by hand is as of today (before 02:00 still of yesterday), or of its `as_of` param.
-Any run may be repeated, cleared, or run beside others, in any order: the result depends on the
-landed files, the date and the configuration only.
+Runs may be repeated and cleared at any time, in any order and in parallel: the result depends only on
+the landed files, the date and the configuration.
+
+**Backfill?** *Trigger*, *Backfill*, and a range of days. Airflow passes the run parameters of that form
+on only where *Override parameters on existing runs* is ticked. `as_of` is refused: the range has the dates.
+
+**What did a run do?** Its note has the outcome in one line. Each task has its numbers as the XCom
+`numbers`, and on the event of its asset.
 
 **Results** are in `$RFM_LAKE/published/as_of=<date>/`, and `published/latest`. Params other than as
-configured publish to `published/variants/<label>/` and change nothing else.
+configured make the run a variant: it publishes to `published/variants/<label>/` and changes nothing else.
 
 **It failed?** The last line of the task's log says what is wrong and where. Bad data and bad
 configuration fail at once; everything else is tried again.

@@ -164,7 +164,8 @@ class Params(Strict):
         None,
         title="As-of date",
         description="Count what was bought before this day. Empty: the day the run's data interval ends. "
-        "Not for backfills.",
+        "Not for backfills, which take parameters only where "
+        "'Override parameters on existing runs' is ticked.",
     )
     lookback_days: Days | None = Field(
         None,

@@ -1,11 +1,12 @@
 """The Airflow plugin of this project. It registers the link from a task to the snapshot that the task's
-run publishes, and the pages that the link leads to."""
+run publishes, the pages that the link leads to, and the note that each run gets at its end."""
 
 import sys
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from include.orchestration import notes
 from include.orchestration.links import SnapshotLink
 from include.pipeline import PAGES_PREFIX
 
@@ -24,3 +25,4 @@ class CustomerSegmentsPlugin(AirflowPlugin):
     name = "customer_segments"
     operator_extra_links = [SnapshotLink()]  # noqa: RUF012 - as Airflow's plugins are written
     fastapi_apps = fastapi_apps()
+    listeners = [notes]  # noqa: RUF012

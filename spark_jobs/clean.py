@@ -226,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         plan = plan_clean(run.lake, run.config.settings)
         cleaned, orders = clean_files(run, plan)
         manifest = plan.manifest(cleaned, merge_orders(run, plan, orders), run.execution)
-        run.log_counts(manifest.stages["clean"])
+        run.report(manifest.stages["clean"])
         commit_manifest(run.lake, plan.stage, manifest)
 
 

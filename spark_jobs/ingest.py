@@ -267,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             log.warning(warning)
         conversion = convert_files(run, plan.new, typing_rules(settings))
         manifest = plan.manifest(conversion, run.execution)
-        run.log_counts(manifest.stages["ingest"])
+        run.report(manifest.stages["ingest"])
         commit_manifest(run.lake, plan.stage, manifest)
 
 

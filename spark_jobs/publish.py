@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = run.folder / "version"
         customers = write_snapshot(run, source, made_by.cleaned, files_with_rejects(files), folder)
         record = run.execution.record(made_by.stages["segment"].rows_out, customers, {})
-        make_visible(run, folder, run_record(run, made_by, run.log_counts(record)))
+        make_visible(run, folder, run_record(run, made_by, run.report(record)))
 
 
 if __name__ == "__main__":

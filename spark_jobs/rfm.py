@@ -242,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with job("rfm", __doc__, argv) as run:
         cleaned, version = run.cleaned(), run.folder / "version"
         rules = rfm_rules(run.as_of, run.config.settings)
-        record = run.log_counts(measure_customers(run, cleaned, rules, version / "customers"))
+        record = run.report(measure_customers(run, cleaned, rules, version / "customers"))
         made_by = VersionRecord(
             landing_version=cleaned.landing_version,
             attempt=run.number,

@@ -357,7 +357,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         dates = snapshot_dates(run.as_of, run.config.settings.compare_days)
         customers = made_by.stages["rfm"].customers or {}
         counts = {at: customers[at.day.isoformat()] for at in dates}
-        record = run.log_counts(write_segments(run, source, counts, dates))
+        record = run.report(write_segments(run, source, counts, dates))
         link = run.lake.segments(run.as_of, run.config.variant)
         run.commit_version(run.folder / "version", link, made_by.after("segment", run.number, record))
 

@@ -9,34 +9,40 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import BaseHook, Context
+from airflow.sdk import Asset, BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
+from pydantic import JsonValue
 
 from include.as_of import as_of_date
 from include.errors import ConfigError, UserError
 from include.lake.paths import Lake
 from include.lake.skip import Skipped, skip
-from include.lake.state import Execution
+from include.lake.state import Execution, StageRecord
 from include.orchestration.job_size import java_options
 from include.orchestration.links import SnapshotLink, job_arguments
 from include.pipeline import (
+    ASSET_URIS,
     ERROR_MARK,
     EXIT_USER_ERROR,
     LAKE_VARIABLE,
+    NUMBERS,
     PROJECT,
+    REPORT_VARIABLE,
     TASK_PROCESS_VARIABLE,
+    TASKS,
     WAREHOUSE_CONNECTION,
     WAREHOUSE_URL_VARIABLE,
 )
-from include.settings import Segmentation, config_folder, load_config, load_params
+from include.settings import RunConfig, Segmentation, config_folder, load_config, load_params
 from include.watchdog import on_this_host
 
 JOB_ERROR = re.compile(rf"^.*{ERROR_MARK}(.*)$", re.MULTILINE)
@@ -63,6 +69,8 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
                 "{{ dag_run.run_id }}",
             ],
             env_vars={"PYTHONPATH": str(PROJECT)},
+            inlets=[asset(before) for before in tasks_before(task_id)[-1:]],
+            outlets=[asset(task_id)],
             **kwargs,
         )
         self.loads_warehouse = loads_warehouse
@@ -76,12 +84,31 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             self.fail(f"{self.task_id}: {error}")
         if skipped:
             self.log_skipped(skipped)
-        else:
-            self.submit(context, options)
+            self.surface(context, skipped.record)
+            return
+        with tempfile.TemporaryDirectory(prefix="rfm-report-") as folder:
+            report = Path(folder, "record.json")
+            self.submit(context, {**options, REPORT_VARIABLE: str(report)})
+            if report.exists():  # or else the driver ran on another host
+                self.surface(context, read_report(report))
 
-    def submit(self, context: Context, options: Mapping[str, str]) -> None:
+    def surface(self, context: Context, record: StageRecord) -> None:
+        """Put the task's numbers where people of Airflow look: XCom, and the event of its asset."""
+        arguments, config = job_arguments(self), self.config()
+        numbers: dict[str, JsonValue] = {
+            "as_of": arguments["--as-of"],
+            "variant": config.variant,
+            **record.model_dump(mode="json"),
+        }
+        context["ti"].xcom_push(key=NUMBERS, value=numbers)
+        event = context["outlet_events"][asset(self.task_id)]
+        event.extra.update(numbers)
+        if self.task_id == TASKS[-1] and config.variant is None:
+            event.add_partitions(arguments["--as-of"])
+
+    def submit(self, context: Context, variables: Mapping[str, str]) -> None:
         watched = {TASK_PROCESS_VARIABLE: on_this_host(*task_processes())}
-        self.env_vars = {**(self.env_vars or {}), **watched, **options}
+        self.env_vars = {**(self.env_vars or {}), **watched, **variables}
         os.environ.update(self.env_vars)  # on Kubernetes `env_vars` reach only a driver in the cluster
         if self.loads_warehouse and (url := warehouse_url()):
             os.environ[WAREHOUSE_URL_VARIABLE] = url  # not in env_vars, which Airflow shows
@@ -97,8 +124,11 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         """Fail the task without a retry."""
         raise AirflowFailException(message) from None
 
+    def config(self) -> RunConfig:
+        return load_config(config_folder(), load_params(job_arguments(self)["--params"]))
+
     def settings(self) -> Segmentation:
-        return load_config(config_folder(), load_params(job_arguments(self)["--params"])).settings
+        return self.config().settings
 
     # -- nothing to do --------------------------------------------------------------------------
 
@@ -167,6 +197,19 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
                 self.log.info("Killing process %s left by spark-submit", process.pid)
                 process.kill()
         psutil.wait_procs(below, timeout=10)
+
+
+def asset(task: str) -> Asset:
+    """What a task makes, as an Airflow asset."""
+    return Asset(ASSET_URIS[task])
+
+
+def tasks_before(task: str) -> tuple[str, ...]:
+    return TASKS[: TASKS.index(task)]
+
+
+def read_report(file: Path) -> StageRecord:
+    return StageRecord.model_validate_json(file.read_bytes())
 
 
 def lake() -> Lake:

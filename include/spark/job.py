@@ -22,7 +22,13 @@ from include.lake.manifest import CleanedManifest, read_manifest
 from include.lake.paths import Lake
 from include.lake.record import VersionRecord, read_version
 from include.lake.state import Execution, StageRecord
-from include.pipeline import ERROR_MARK, EXIT_USER_ERROR, LAKE_VARIABLE, TASK_PROCESS_VARIABLE
+from include.pipeline import (
+    ERROR_MARK,
+    EXIT_USER_ERROR,
+    LAKE_VARIABLE,
+    REPORT_VARIABLE,
+    TASK_PROCESS_VARIABLE,
+)
 from include.settings import Params, RunConfig, config_folder, load_config, load_params
 from include.spark.session import spark_session
 from include.watchdog import exit_without_task
@@ -86,10 +92,12 @@ class Run:
             raise OutdatedError(f"{link} was made with another configuration", clear_from="rfm")
         return version, record
 
-    def log_counts(self, record: StageRecord) -> StageRecord:
-        """Log what the task did, as a table; returns the record."""
+    def report(self, record: StageRecord) -> StageRecord:
+        """Log what the task did, as a table, and hand it to the operator; returns the record."""
         for line in record.lines():
             log.info(line)
+        if file := os.environ.get(REPORT_VARIABLE):
+            Path(file).write_text(record.model_dump_json())
         return record
 
     def commit_version(self, written: Path, link: Path, record: VersionRecord) -> None:

@@ -86,13 +86,26 @@ def dag_run(**changed: object) -> SimpleNamespace:
     return SimpleNamespace(**fields | changed)
 
 
+class TaskInstance:
+    """Keeps the XComs that a task pushes."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, object] = {}
+
+    def xcom_push(self, key: str, value: object) -> None:
+        self.xcoms[key] = value
+
+
 @pytest.fixture
 def render(dag: "DAG") -> Render:
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
     def rendered(
         task: str = "ingest", params: Mapping[str, object] | None = None, **run: object
     ) -> "tuple[RfmSparkSubmitOperator, Context]":
         all_params = {key: dag.params.get_param(key).value for key in dag.params} | dict(params or {})
-        context = cast("Context", {"dag_run": dag_run(**run), "params": all_params})
+        surroundings = {"ti": TaskInstance(), "outlet_events": OutletEventAccessors()}
+        context = cast("Context", {"dag_run": dag_run(**run), "params": all_params, **surroundings})
         operator = cast("RfmSparkSubmitOperator", dag.get_task(task).prepare_for_execution())
         operator.render_template_fields(cast("Context", {**context, **(dag.user_defined_macros or {})}))
         return operator, context

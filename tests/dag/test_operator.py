@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-from airflow.sdk import Context
+from airflow.sdk import Asset, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from include.lake.manifest import read_cleaned, read_ingested
@@ -274,6 +274,17 @@ class TestTaskWithoutWork:
         assert [stage.dag_run for stage in stages.values()] == ["manual__2", "manual__2"]
         assert [stage.application_id for stage in stages.values()] == [None, None]
         assert (stages["ingest"].files_converted, stages["clean"].files_cleaned) == (0, 0)
+
+    def test_its_numbers_are_its_xcom_and_on_the_event_of_its_asset(
+        self, render: Render, submitted: list[str]
+    ) -> None:
+        operator, context = render("ingest")
+        operator.execute(context)
+        numbers = context["ti"].xcoms["numbers"]  # type: ignore[attr-defined]
+        assert (numbers["as_of"], numbers["variant"]) == ("2011-12-10", None)
+        assert (numbers["rows_in"], numbers["rows_out"], numbers["files_converted"]) == (4, 2, 0)
+        assert numbers["rejects"] == {"quantity_unreadable": 2}
+        assert context["outlet_events"][Asset("rfm://ingested")].extra == numbers
 
     @pytest.mark.parametrize("task", ["rfm", "segment", "publish"])
     def test_the_other_tasks_are_always_submitted(
