@@ -48,7 +48,6 @@ class Part:
     command: Sequence[str]
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
-    groups: list[int] = field(default_factory=list)  # of every process that was started
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_ENDS))
 
     def start(self, environment: Mapping[str, str]) -> None:
@@ -56,7 +55,6 @@ class Part:
             self.process = subprocess.Popen(
                 self.command, env=environment, stdout=output, stderr=output, start_new_session=True
             )
-        self.groups.append(self.process.pid)
 
     @property
     def has_ended(self) -> bool:
@@ -142,7 +140,7 @@ def started_parts(logs: Path, environment: Mapping[str, str], database: Postgres
 
 
 def database_part(logs: Path, database: Postgres) -> Part:
-    return Part("database", [], logs / "database.log", database.process, [database.process.pid])
+    return Part("database", [], logs / "database.log", database.process)
 
 
 def watch(parts: Sequence[Part], environment: Mapping[str, str]) -> None:
@@ -160,6 +158,9 @@ def restart(part: Part, environment: Mapping[str, str]) -> None:
     part.ends.append(time.monotonic())
     if part.keeps_ending or not part.command:
         raise PartsError(f"the {part.name} has ended (exit code {code}) and does not stay up; see {part.log}")
+    # Workers outlive a killed scheduler and hold its database connection open, with the locks of its last
+    # transaction: the next scheduler would never queue a task. Their drivers end with them, and are retried.
+    kill_group(part)
     console.print(f"make ui: the {part.name} has ended (exit code {code}) and is started again")
     part.start(environment)
 
@@ -174,15 +175,14 @@ def stop(parts: Sequence[Part]) -> None:
             with suppress(subprocess.TimeoutExpired):
                 if part.process:
                     part.process.wait(timeout=SECONDS_TO_STOP)
-            kill_groups(part)
+            kill_group(part)
 
 
-def kill_groups(part: Part) -> None:
-    """Kill what is left of a part, workers of an earlier scheduler included: they outlive it, so that their
-    tasks can end."""
-    for group in part.groups:
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+def kill_group(part: Part) -> None:
+    """Kill every process that is left of a part."""
+    with suppress(ProcessLookupError):
+        if part.process:
+            os.killpg(part.process.pid, signal.SIGKILL)
 
 
 def wait_for_sign_in(address: str, password: str, parts: Sequence[Part]) -> None:
