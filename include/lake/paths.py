@@ -8,6 +8,7 @@
     published/as_of=D, published/latest    the same, for readers outside
     .../variants/<label>/as_of=D           runs whose params change the result
     .attempts/                             what jobs are writing right now
+    .reports/                              what jobs hand to the tasks that wait for them
 
 F is the fingerprint of the settings that decide how lines are read or cleaned.
 """
@@ -55,6 +56,10 @@ class Lake:
     @property
     def attempts(self) -> Path:
         return self.root / ".attempts"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / ".reports"
 
 
 def dated(folder: Path, as_of: date, variant: str | None) -> Path:

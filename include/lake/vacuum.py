@@ -15,6 +15,7 @@ from include.lake.manifest import read_any_manifest
 from include.lake.paths import SNAPSHOT_AREAS, VERSIONS, Lake, batch_folder, previous_link, superseded_mark
 
 SUPERSEDED_FOR_SECONDS = 3600
+REPORT_FOR_SECONDS = 24 * 3600  # its task reads it right after the job; a killed task leaves it
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}")  # what swap_link and replace_text leave when they are killed
 
 
@@ -32,6 +33,7 @@ def vacuum(lake: Lake) -> None:
             remove_unfinished(versions)
             remove_unfinished(versions.parent)
     remove_unfinished(lake.root)
+    remove_all(report for report in lake.reports.glob("*") if is_older_than(report, REPORT_FOR_SECONDS))
 
 
 def keep_batches(stage: Path, batches: Iterable[str]) -> None:

@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -86,10 +87,10 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             self.log_skipped(skipped)
             self.surface(context, skipped.record)
             return
-        with tempfile.TemporaryDirectory(prefix="rfm-report-") as folder:
-            report = Path(folder, "record.json")
+        with report_folder(lake()) as folder:
+            report = folder / "record.json"
             self.submit(context, {**options, REPORT_VARIABLE: str(report)})
-            if report.exists():  # or else the driver ran on another host
+            if report.exists():  # not every cluster hands the variable on to its drivers
                 self.surface(context, read_report(report))
 
     def surface(self, context: Context, record: StageRecord) -> None:
@@ -109,11 +110,13 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
     def submit(self, context: Context, variables: Mapping[str, str]) -> None:
         watched = {TASK_PROCESS_VARIABLE: on_this_host(*task_processes())}
         self.env_vars = {**(self.env_vars or {}), **watched, **variables}
-        os.environ.update(self.env_vars)  # on Kubernetes `env_vars` reach only a driver in the cluster
+        secret = {}
         if self.loads_warehouse and (url := warehouse_url()):
-            os.environ[WAREHOUSE_URL_VARIABLE] = url  # not in env_vars, which Airflow shows
+            secret[WAREHOUSE_URL_VARIABLE] = url  # not in env_vars, which Airflow shows
         try:
-            super().execute(context)
+            # On Kubernetes `env_vars` reach only a driver in the cluster.
+            with environment(self.env_vars | secret):
+                super().execute(context)
         except AirflowException as error:
             messages = JOB_ERROR.findall(str(error))
             if messages and has_exit_code(error, EXIT_USER_ERROR):
@@ -197,6 +200,26 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
                 self.log.info("Killing process %s left by spark-submit", process.pid)
                 process.kill()
         psutil.wait_procs(below, timeout=10)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment with the given variables, for the time of a submission."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def report_folder(lake: Lake) -> Iterator[Path]:
+    """A folder for a job's record. It is in the lake, which a driver on another host sees too."""
+    lake.reports.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=lake.reports) as folder:
+        yield Path(folder)
 
 
 def asset(task: str) -> Asset:

@@ -416,6 +416,17 @@ def test_a_job_that_ends_well_ends_the_task_well(render: Render, spark_submit: S
     operator.execute(context)
 
 
+def test_the_environment_is_as_before_and_no_report_is_left(
+    render: Render, spark_submit: SparkSubmit, tmp_path: Path
+) -> None:
+    spark_submit("done", code=0)
+    operator, context = render()
+    before = dict(os.environ)
+    operator.execute(context)
+    assert dict(os.environ) == before
+    assert list((tmp_path / "lake" / ".reports").iterdir()) == []
+
+
 def test_the_reason_is_the_last_line_of_the_task_s_log(caplog: pytest.LogCaptureFixture) -> None:
     log_reason(Context(exception=AirflowFailException("ingest: no files")))
     assert caplog.messages[-1] == "ingest: no files"

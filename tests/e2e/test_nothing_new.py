@@ -90,4 +90,5 @@ def test_its_record_is_that_of_a_run_that_submitted_but_for_the_application(
         }
         assert stages[0]["application_id"]
         assert stages[1]["application_id"] is None
-        assert stages[1]["dag_run"] == skipped["dag_run"]
+        # Runs go in parallel: the newest manifest may be of another run of the backfill.
+        assert stages[1]["dag_run"] in {run["dag_run_id"] for run in backfill}

@@ -212,6 +212,9 @@ def test_orders_in_many_batches_are_merged_without_those_of_deleted_files(
     spark: SparkSession, config: RunConfig, tmp_path: Path
 ) -> None:
     run = run_in(tmp_path, spark, config, "clean")
+    run.lake.root.mkdir()
+    ingested_stage = run.lake.ingested(config.settings.ingest_fingerprint)
+    commit_manifest(run.lake, ingested_stage, IngestedManifest())
     plan = plan_clean(run.lake, config.settings)
     entries, files_in_batch = dict[str, FileEntry](), dict[str, int]()
 

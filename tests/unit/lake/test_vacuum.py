@@ -1,6 +1,8 @@
 """Vacuum removes everything that nothing points to, and only that."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,15 @@ def test_a_published_version_is_kept_and_attempts_are_removed_when_a_job_ends(la
         pass
     assert published_text(lake) == "one"
     assert not lake.attempts.exists()
+
+
+def test_the_report_of_a_killed_task_is_removed_after_a_day(lake: Lake) -> None:
+    for name, age in (("of today", 0), ("of yesterday", 25 * 3600)):
+        folder = lake.reports / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
+    vacuum(lake)
+    assert [folder.name for folder in lake.reports.iterdir()] == ["of today"]
 
 
 def test_files_that_a_killed_commit_left_are_removed_and_others_are_not(lake: Lake) -> None:
