@@ -1,7 +1,7 @@
 # `make help` lists the commands. Nothing is written outside this folder and LAKE.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench guard sample fetch-online-retail ui up land down destroy lock format clean
+.PHONY: help run test bench guard sample fetch-online-retail ui vacuum up land down destroy lock format clean
 
 DATA ?=
 AS_OF ?=
@@ -10,7 +10,8 @@ PARAMS ?=
 QUICK ?=
 OUT ?= data/online-retail
 PORT ?= 8080
-export DATA AS_OF LAKE PARAMS OUT PORT
+BEFORE ?=
+export DATA AS_OF LAKE PARAMS OUT PORT BEFORE
 
 include include/local/environment.mk
 
@@ -50,6 +51,9 @@ ui: .venv/.ready  ## Airflow with its UI on this machine, until Ctrl-C [LAKE=fol
 
 up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 	@include/compose/up
+
+vacuum: .venv/.ready  ## remove old snapshots and unused caches, asks first: LAKE=folder [BEFORE=date]
+	@.venv/bin/python -m include.commands.vacuum "$${LAKE:-lakes/sample}" --before "$$BEFORE"
 
 land:  ## copy CSV files into the lake of `make up`: DATA=folder
 	@include/compose/land "$$DATA"

@@ -8,15 +8,16 @@
 """
 
 import fcntl
+import filecmp
 import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from include.errors import UserError
+from include.errors import ConfigError, UserError
 from include.lake.manifest import MANIFEST, M, read_any_manifest, read_manifest
 from include.lake.paths import VERSIONS, Lake, batch_folder, previous_link, superseded_mark
 from include.lake.record import NO_ORDER, RECORD, Record, read_commit_order
@@ -48,6 +49,17 @@ def alive(lake: Lake) -> Iterator[None]:
                 pass  # another job is at work
             except (OSError, UserError) as error:  # the job's own result is committed by now
                 log.warning("left-overs could not be removed: %s", error)
+
+
+@contextmanager
+def alone(lake: Lake) -> Iterator[None]:
+    """Hold the lake without any job in it. Raises ConfigError while one is at work."""
+    with lock_file(lake, ALIVE_LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"a job is at work in {lake.root}; try again when no task runs") from None
+        yield
 
 
 @contextmanager
@@ -159,6 +171,25 @@ def link_files(folder: Path, to: Path) -> None:
             os.link(file, to / file.name)
         except OSError:  # a volume without hard links
             shutil.copy2(file, to / file.name)
+
+
+def share_content(file: Path, others: Iterable[Path]) -> None:
+    """Make a file that is not yet committed a hard link to the first of the others that has its content.
+    Committed files never change, so snapshots may share them."""
+    same = next((o for o in others if o.is_file() and filecmp.cmp(file, o, shallow=False)), None)
+    if same is None:
+        return
+    link = file.with_name(f".{file.name}.{random_id()}")
+    with suppress(OSError):  # a volume without hard links
+        os.link(same, link)
+        link.replace(file)
+
+
+def neighbours(snapshot: Path) -> list[Path]:
+    """The links of the same date and of the nearest dates before and after it, as far as there are any."""
+    links = sorted({*snapshot.parent.glob("as_of=*"), snapshot})
+    place = links.index(snapshot)
+    return [link for link in links[max(0, place - 1) : place + 2] if link.exists()]
 
 
 def swap_link(link: Path, target: Path) -> None:

@@ -9,6 +9,7 @@
     .../variants/<label>/as_of=D           runs whose params change the result
     .attempts/                             what jobs are writing right now
     .reports/                              what jobs hand to the tasks that wait for them
+    .failures/                             failed dates that have not succeeded since
 
 F is the fingerprint of the settings that decide how lines are read or cleaned.
 """
@@ -60,6 +61,13 @@ class Lake:
     @property
     def reports(self) -> Path:
         return self.root / ".reports"
+
+    @property
+    def failures(self) -> Path:
+        return self.root / ".failures"
+
+    def failure(self, as_of: date, variant: str | None = None) -> Path:
+        return dated(self.failures, as_of, variant)
 
 
 def dated(folder: Path, as_of: date, variant: str | None) -> Path:

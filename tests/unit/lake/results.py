@@ -1,6 +1,7 @@
 """Results of jobs, made without them: manifest entries, and versions with a text in them."""
 
 from datetime import date
+from pathlib import Path
 
 from include.lake.commit import attempt, commit_version
 from include.lake.manifest import CleanedFile, IngestedFile
@@ -23,12 +24,16 @@ def cleaned_file(batch: str, **rejects: int) -> CleanedFile:
 def publish_text(lake: Lake, text: str, *, landing_version: int, number: int = 1, as_of: date = DAY) -> bool:
     """Commit a published version that holds the text, by the attempt with that number. Returns False where
     the link keeps the version it had."""
+    return publish_to(lake, lake.published(as_of), text, (landing_version, number))
+
+
+def publish_to(lake: Lake, link: Path, text: str, order: tuple[int, int]) -> bool:
     with attempt(lake, "publish") as folder:
         written = folder / "version"
         written.mkdir()
         (written / "file").write_text(text)
-        record = Record(landing_version=landing_version, attempt=number, stages={})
-        return commit_version(lake, written, lake.published(as_of), record)
+        record = Record(landing_version=order[0], attempt=order[1], stages={})
+        return commit_version(lake, written, link, record)
 
 
 def published_text(lake: Lake, as_of: date = DAY) -> str:

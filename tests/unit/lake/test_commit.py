@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from include.errors import InputError
-from include.lake.commit import alive, attempt, commit_manifest, next_number, point_latest
+from include.lake.commit import (
+    alive,
+    attempt,
+    commit_manifest,
+    neighbours,
+    next_number,
+    point_latest,
+    share_content,
+)
 from include.lake.manifest import IngestedManifest, read_ingested
 from include.lake.paths import Lake
 from include.pipeline import PROJECT
@@ -106,6 +114,40 @@ def test_a_lake_with_nothing_but_its_published_part_goes_on_from_its_numbers(lak
     assert next_number(lake) == 10
     assert publish_text(lake, "new", landing_version=10)
     assert published_text(lake) == "new"
+
+
+# -- content that snapshots share ---------------------------------------------------------------
+
+
+def with_rejects(lake: Lake, day: date, text: str) -> Path:
+    """A published snapshot with this rejects.csv, whose folder is returned."""
+    folder = lake.published(day)
+    folder.mkdir(parents=True)
+    (folder / "rejects.csv").write_text(text)
+    return folder
+
+
+def test_a_file_is_shared_with_a_neighbour_of_the_same_content(lake: Lake) -> None:
+    """Those further away are not looked at."""
+    days = [date(2011, 12, day) for day in (7, 8, 10, 12)]
+    texts = ["same", "other", "also another", "same"]
+    found = [with_rejects(lake, day, text) for day, text in zip(days, texts, strict=True)]
+    new = lake.root / "rejects.csv"
+    new.write_text("same")
+    assert neighbours(lake.published(date(2011, 12, 11))) == found[2:]
+    assert neighbours(found[1]) == found[:3]
+    share_content(new, [folder / "rejects.csv" for folder in found[1:]])
+    assert new.samefile(found[3] / "rejects.csv")
+    assert new.read_text() == "same"
+
+
+def test_a_file_unlike_its_neighbours_stays_its_own(lake: Lake) -> None:
+    other = with_rejects(lake, date(2011, 12, 9), "abc") / "rejects.csv"
+    new = lake.root / "rejects.csv"
+    new.write_text("abd")
+    share_content(new, [other, lake.root / "gone"])
+    assert not new.samefile(other)
+    assert new.read_text() == "abd"
 
 
 # -- the life of a job --------------------------------------------------------------------------
