@@ -15,10 +15,19 @@ from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from include.errors import ConfigError
 from include.pipeline import CONFIG_VARIABLE, PROJECT
+from include.schedule import CLOCK_TIME, check_schedule, cron_of
 
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
@@ -48,6 +57,7 @@ Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
 # `iso`, `excel`, or a Spark datetime pattern: letters, separators, and literal text in single quotes.
 DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaVzOXxZ/.:, \[\]]|'[^']*')+)$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+Change = Annotated[float, Field(ge=0, le=1000)]  # relative: 0.5 is half of the value before
 SegmentMapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Override = int | str
 M = TypeVar("M", bound=BaseModel)
@@ -107,10 +117,39 @@ class Landing(Strict):
         return self
 
 
+class CutPointChange(Strict):
+    """By metric, the relative change of a cut point that is usual from one day to the next."""
+
+    recency_days: Change
+    frequency: Change
+    monetary: Change
+
+    @property
+    def by_metric(self) -> dict[str, float]:
+        return {
+            "recency_days": self.recency_days,
+            "frequency": self.frequency,
+            "monetary": self.monetary,
+        }
+
+
+class Alerts(Strict):
+    """When a snapshot looks wrong though nothing failed."""
+
+    segment_change: Share
+    cut_point_change: CutPointChange
+    fewest_customers: Annotated[int, Field(ge=1, strict=True)]
+    reject_rise: Share
+    late_file_days: Annotated[int, Field(ge=0, le=36_500, strict=True)]
+    sales_weeks: Annotated[int, Field(ge=1, le=5_000, strict=True)]
+    old_data_days: Annotated[int, Field(ge=1, le=36_500, strict=True)]
+
+
 class Segmentation(Strict):
     """segmentation.yaml, with the overrides of a run's params."""
 
     time_zone: str
+    schedule: str = "04:00"
     lookback_days: Days | None
     compare_days: Days
     cancellations: Cancellations
@@ -119,6 +158,8 @@ class Segmentation(Strict):
     segment_map: SegmentMapName
     reject_baseline: dict[Reason, Share]
     reject_threshold: Share
+    alerts: Alerts
+    published_by: str | None = None
     landing: Landing
 
     @field_validator("time_zone")
@@ -129,6 +170,27 @@ class Segmentation(Strict):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"unknown time zone {name!r}, expected a name like Europe/London") from None
         return name
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def refuse_wrong_schedule(cls, schedule: object, known: ValidationInfo) -> object:
+        if not isinstance(schedule, str):
+            raise ValueError('write it in quotes, as "04:00": without them YAML may read a number')
+        if "time_zone" in known.data:
+            check_schedule(schedule, known.data["time_zone"], date.today())  # noqa: DTZ011 - any day will do
+        return schedule
+
+    @field_validator("published_by", mode="before")
+    @classmethod
+    def refuse_wrong_time(cls, clock: object) -> object:
+        if clock is not None and not (isinstance(clock, str) and CLOCK_TIME.fullmatch(clock)):
+            raise ValueError('expected null, or a time in quotes such as "06:00"')
+        return clock
+
+    @property
+    def cron(self) -> str:
+        """The schedule as a cron expression."""
+        return cron_of(self.schedule)
 
     @property
     def ingest_fingerprint(self) -> str:
@@ -235,7 +297,8 @@ class RunConfig(Strict):
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of everything that decides the content of a snapshot. The limits of rejects do not."""
+        """A short hash of everything that decides the content of a snapshot. Limits of rejects and
+        alerts do not."""
         settings = self.settings
         rfm_settings = [settings.lookback_days, settings.compare_days, settings.cancellations]
         return short_hash([settings.clean_fingerprint, *rfm_settings, self.segment_map.model_dump()])

@@ -6,6 +6,9 @@ or the one after, whole. Before that it is checked, and refused with the numbers
 - rows in are not rows out + rejects, for any landed file or at any stage
 - a reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
 
+It warns of a snapshot that looks wrong though nothing failed (include/published/alerts.py). Only these
+warnings, in run.json, depend on other snapshots.
+
 A run whose params change the result publishes to variants/<label>/ and does not touch `latest`.
 
 Then the snapshot is loaded into the warehouse, where there is one (the operator passes its address).
@@ -24,13 +27,15 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from include.lake.commit import commit_version, point_latest
+from include.lake.commit import commit_version, neighbours, point_latest, share_content
 from include.lake.manifest import CleanedManifest, cleaned_now, ingested_now
 from include.lake.record import InputFile, PublishedConfig, RunRecord, VersionRecord, input_files
 from include.lake.state import StageRecord
 from include.pipeline import WAREHOUSE_URL_VARIABLE
 from include.published import warehouse
+from include.published.alerts import alerts
 from include.published.checks import check_files, check_reject_shares, check_stages
+from include.published.figures import days_with_sales, earlier_figures, read_figures
 from include.published.files import write_table
 from include.published.tables import CLEANED_DATA, CUSTOMER_SEGMENTS, REJECTS
 from include.spark.columns import line_amount, reject_reason
@@ -69,7 +74,8 @@ def files_with_rejects(files: Mapping[str, InputFile]) -> list[str]:
 
 
 def rejected_lines(run: Run, cleaned: CleanedManifest, names: Sequence[str]) -> DataFrame:
-    """Every rejected line of the files, of both stages; columns as in tables.REJECTS."""
+    """Every rejected line of the files, of both stages, that is of a day before the as-of date or has no
+    date that can be read; columns as in tables.REJECTS."""
     settings = run.config.settings
     ingested_stage = run.lake.ingested(settings.ingest_fingerprint)
     cleaned_stage = run.lake.cleaned(settings.clean_fingerprint)
@@ -83,7 +89,9 @@ def rejected_lines(run: Run, cleaned: CleanedManifest, names: Sequence[str]) -> 
             read_lines(run.spark, cleaned_stage, of_clean, "rejected").withColumn("stage", F.lit("clean"))
         )
     )
-    return both.withColumn("reason", reject_reason()).select(*REJECTS.names).orderBy("stage", "file", "line")
+    before = F.col("invoice_date").isNull() | (F.col("invoice_date") < F.lit(run.as_of))
+    rejects = both.where(before).withColumn("reason", reject_reason())
+    return rejects.select(*REJECTS.names).orderBy("stage", "file", "line")
 
 
 def kept_lines(run: Run, cleaned: CleanedManifest) -> DataFrame:
@@ -92,22 +100,45 @@ def kept_lines(run: Run, cleaned: CleanedManifest) -> DataFrame:
     return read_lines(run.spark, stage, cleaned_now(cleaned, stage), "kept")
 
 
-def write_snapshot(
-    run: Run, source: Path, cleaned: CleanedManifest, rejects_from: Sequence[str], folder: Path
-) -> int:
+def write_rejects(run: Run, cleaned: CleanedManifest, file: Path) -> None:
+    """Write rejects.csv, at most REJECTS_LIMIT rows. It is a hard link to that of a neighbouring snapshot
+    where both are the same, as on most days of most shops."""
+    rejects = {name: found.all_rejects.total() for name, found in input_files(cleaned).items()}
+    latest = files_with_rejects(input_files(cleaned))
+    # With a limit each task sorts its own rows. Without one Spark would read all rows twice.
+    rows = write_csv(rejected_lines(run, cleaned, latest).limit(REJECTS_LIMIT), file)
+    expected = sum(rejects[name] for name in latest)
+    if rows < min(expected, REJECTS_LIMIT) and expected < sum(rejects.values()):
+        # Some lines are of a later day, so there is room for those of earlier files.
+        write_csv(rejected_lines(run, cleaned, list(rejects)).limit(REJECTS_LIMIT), file)
+    snapshot = run.lake.published(run.as_of, run.config.variant)
+    share_content(file, [neighbour / file.name for neighbour in neighbours(snapshot)])
+
+
+def write_snapshot(run: Run, source: Path, cleaned: CleanedManifest, folder: Path) -> int:
     """Write all files of the snapshot but run.json. Returns the number of customers."""
     folder.mkdir()
     parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
     with ThreadPoolExecutor(1) as other_core:  # this process copies the table while Spark sorts the rejects
         copying = other_core.submit(write_table, source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
-        # With a limit each task sorts its own rows. Without one Spark would read all rows twice.
-        write_csv(rejected_lines(run, cleaned, rejects_from).limit(REJECTS_LIMIT), folder / "rejects.csv")
+        write_rejects(run, cleaned, folder / "rejects.csv")
         customers = copying.result()
     for name in SUMMARIES:
         shutil.copy(source / name, folder / name)
     if run.request.params.export_cleaned_data:
         write_csv(cleaned_data(kept_lines(run, cleaned)), folder / "cleaned_data.csv")
     return customers
+
+
+def warnings(run: Run, folder: Path, files: Mapping[str, InputFile]) -> list[str]:
+    """Log what looks wrong in the written snapshot though nothing failed, and return it."""
+    settings = run.config.settings
+    now = read_figures(folder, run.as_of, files)
+    earlier = earlier_figures(run.lake, run.as_of, run.config.variant, run.config.fingerprint)
+    found = alerts(now, earlier, days_with_sales(folder), settings)
+    for sentence in found:
+        log.warning(sentence)
+    return found
 
 
 def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunRecord:
@@ -121,6 +152,7 @@ def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunReco
         dag_run=run.request.dag_run,
         published_at=datetime.now(UTC).isoformat(timespec="seconds"),
         config_hash=run.config.hash,
+        fingerprint=run.config.fingerprint,
         config=PublishedConfig.model_validate(run.config.model_dump(mode="json")),
         input_files=input_files(made_by.cleaned),
     )
@@ -149,8 +181,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_files(files)
         check_reject_shares(made_by.stages, files, run.config.settings)
         folder = run.folder / "version"
-        customers = write_snapshot(run, source, made_by.cleaned, files_with_rejects(files), folder)
-        record = run.execution.record(made_by.stages["segment"].rows_out, customers, {})
+        customers = write_snapshot(run, source, made_by.cleaned, folder)
+        found = warnings(run, folder, files)
+        record = run.execution.record(made_by.stages["segment"].rows_out, customers, {}, warnings=found)
         make_visible(run, folder, run_record(run, made_by, run.report(record)))
 
 

@@ -3,13 +3,10 @@
 import csv
 import sys
 from collections.abc import Iterable
-from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from rich import box, progress
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +16,6 @@ from rich.table import Table
 from include.lake.record import RunRecord, read_run_record
 
 FINISHED = {"success", "failed", "upstream_failed", "skipped"}  # states that a task keeps
-OLD_DATA_DAYS = 60
 
 T = TypeVar("T")
 
@@ -81,7 +77,7 @@ def show_snapshot(folder: Path, *, is_sample: bool) -> None:
     console.print()
     for file in sorted(folder.iterdir()):
         console.print(f"  {escape(str(folder / file.name))}", soft_wrap=True)
-    warn_of_old_data(record.as_of, newest_purchase(folder))
+    show_warnings(record)
 
 
 def title(record: RunRecord, *, is_sample: bool) -> str:
@@ -136,24 +132,12 @@ def show_counts(record: RunRecord) -> None:
             say(f"  look at: {name} {'all its lines are rejected' if file.rows else 'has no line'}")
 
 
-def warn_of_old_data(as_of: date, newest: date | None) -> None:
-    """Say so where nothing was bought for long before the as-of date, or nothing at all."""
-    if newest is None:
-        console.print(f"\n[yellow]Nothing that counts was bought before {as_of}[/]")
-        return
-    days = (as_of - newest).days
-    if days > OLD_DATA_DAYS:
-        console.print(
-            f"\n[yellow]The newest purchase is from {newest}, {days:,} days before the as-of date. "
-            f"For data of the past give AS_OF={newest + timedelta(days=1)}[/]",
-            soft_wrap=True,
-        )
-
-
-def newest_purchase(folder: Path) -> date | None:
-    dates = pq.read_table(folder / "customer_segments.parquet", columns=["last_purchase_date"])
-    newest: date | None = pc.max(dates["last_purchase_date"]).as_py()
-    return newest
+def show_warnings(record: RunRecord) -> None:
+    """Show what somebody should look at though nothing failed."""
+    if found := [sentence for stage in record.stages.values() for sentence in stage.warnings or ()]:
+        console.print()
+    for sentence in found:
+        console.print(f"[yellow]warning[/]  {escape(sentence)}", soft_wrap=True)
 
 
 def percent(share: str) -> str:

@@ -77,6 +77,7 @@ class RunRecord(Record):
     dag_run: str
     published_at: str
     config_hash: str
+    fingerprint: str | None = None  # of all settings that decide the content; older snapshots have none
     config: PublishedConfig
     input_files: dict[str, InputFile]
 

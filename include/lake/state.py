@@ -73,6 +73,7 @@ class StageDetails(TypedDict, total=False):
     files_not_counted: dict[str, str]
     files_cleaned: int
     customers: dict[str, int]
+    warnings: list[str]
 
 
 class StageRecord(State):
@@ -90,11 +91,22 @@ class StageRecord(State):
     files_not_counted: dict[str, str] | None = None  # by name, with the reason
     files_cleaned: int | None = None  # clean
     customers: dict[str, int] | None = None  # rfm: by date
+    warnings: list[str] | None = None  # what somebody should look at though nothing failed, a sentence each
 
     def lines(self) -> list[str]:
-        """The counts as a table, a line each."""
-        counts = [("rows in", self.rows_in), *self.rejects.items(), ("rows out", self.rows_out)]
-        return [f"{name:<32} {count:>14,}" for name, count in counts]
+        """The counts as a table, a line each, and the warnings below it."""
+        rejects = [(f"rejected: {reason}", count) for reason, count in self.rejects.items()]
+        files = [
+            ("landed files", self.files_landed),
+            ("new or changed files", self.files_converted),
+            ("files not counted", len(self.files_not_counted or ()) or None),
+            ("cleaned files", self.files_cleaned),
+        ]
+        customers = [(f"customers as of {day}", count) for day, count in (self.customers or {}).items()]
+        counts = [("rows in", self.rows_in), *rejects, ("rows out", self.rows_out), *files, *customers]
+        table = [f"{name:<40} {count:>14,}" for name, count in counts if count is not None]
+        seconds = f"{'seconds':<40} {self.seconds:>14,}"
+        return [*table, seconds, *(f"warning: {sentence}" for sentence in self.warnings or ())]
 
 
 Stages = dict[str, StageRecord]  # by task, in the order of the tasks

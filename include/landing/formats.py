@@ -14,6 +14,7 @@ from include.settings import Columns
 
 HEAD_BYTES = 64 * 1024
 UTF_16_SAMPLE_BYTES = 200
+LONGEST_HEADER = 200  # characters of a header that a message shows
 HEADER_MAY_START_BY_LINE = 10
 DELIMITERS = ",;\t|"
 LINE_END = r"\r\n|\r|\n"
@@ -59,9 +60,9 @@ def file_format(file: LandedFile, columns: Columns) -> Format:
     header_lines = len(above) + 1
     if wrong := [columns.first_name(column) for column, places in found.items() if len(places) != 1]:
         raise InputError(
-            f"{file.name}: line {header_lines}: column {', '.join(wrong)} missing or doubled in the header; "
-            f"it has {', '.join(names)[:500]}. Correct the file, or the names under landing.columns "
-            f"in segmentation.yaml"
+            f"{file.name}: line {header_lines}: column {', '.join(wrong)} missing or doubled in the header. "
+            f"Correct the file, or the names under landing.columns in segmentation.yaml, or set it aside as "
+            f"_{file.path.name}: it stops every date. Its header has {', '.join(names)[:LONGEST_HEADER]}"
         )
     header_rows = 1 + sum(not is_blank(line) for line in above)
     places = tuple(places[0] for places in found.values())

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
@@ -26,17 +26,20 @@ def csv_line(table: DataFrame) -> Column:
     return F.concat_ws(",", *[F.coalesce(text, F.lit("")) for text in texts]).alias(CSV_LINE_COLUMN)
 
 
-def write_csv(table: DataFrame, file: Path) -> None:
-    """Write the table as one CSV file in its own order. Tasks write the parts in parallel, which are then
-    joined byte by byte, so the table never passes through one task or the driver's memory."""
-    parts = file.with_name(f"{file.name}.parts")
-    table.select(csv_line(table)).write.option("lineSep", "\r\n").text(str(parts))
+def write_csv(table: DataFrame, file: Path) -> int:
+    """Write the table as one CSV file in its own order; returns the number of rows. Tasks write the parts in
+    parallel, which are then joined byte by byte, so the table never passes through one task or the driver's
+    memory."""
+    parts, rows = file.with_name(f"{file.name}.parts"), Observation()
+    lines = table.select(csv_line(table)).observe(rows, F.count(F.lit(1)).alias("rows"))
+    lines.write.option("lineSep", "\r\n").text(str(parts))
     with file.open("wb") as joined:
         joined.write(header(table.columns))
         for part in sorted(parts.glob("part-*")):
             with part.open("rb") as stream:
                 shutil.copyfileobj(stream, joined, 1 << 20)
     shutil.rmtree(parts)
+    return int(rows.get["rows"])
 
 
 def quoted(text: Column) -> Column:

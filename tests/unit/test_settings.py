@@ -83,10 +83,17 @@ def test_params_that_change_the_result_make_a_variant_named_after_them() -> None
     ("key", "value", "problem"),
     [
         ("time_zone", "Europe/Lundon", "time_zone: .*unknown time zone"),
+        ("schedule", 240, "schedule: .*in quotes"),
+        ("schedule", "4 am", "schedule: .*expected an hour like"),
+        ("schedule", "01:30", "schedule: .*there is no 01:30 in Europe/London"),
+        ("published_by", 360, "published_by: .*in quotes"),
+        ("published_by", "24:00", "published_by: .*in quotes"),
         ("compare_days", 0, "compare_days"),
         ("segment_map", "rfm12", "unknown map 'rfm12'; .* has rf10, rfm11"),
         ("look_back", 3, "look_back"),
         ("landing", {}, r"landing\.columns: Field required"),
+        ("alerts", {"segment_change": 3}, r"alerts\.segment_change: Input should be less than or equal to 1"),
+        ("alerts", {"cut_point_change": {"recency": 1}}, r"alerts\.cut_point_change\.recency: unknown key"),
     ],
 )
 def test_a_wrong_key_of_the_configuration_is_refused_by_file_and_name(
@@ -131,3 +138,12 @@ def test_settings_of_rfm_leave_the_lines_and_change_the_snapshot(
 
 def test_how_many_rejects_a_snapshot_may_have_does_not_change_it(config: RunConfig) -> None:
     assert changed(config, reject_threshold=0.9).fingerprint == config.fingerprint
+
+
+def test_when_a_snapshot_is_late_does_not_change_it(config: RunConfig) -> None:
+    assert changed(config, published_by="07:30").fingerprint == config.fingerprint
+
+
+def test_what_a_snapshot_is_warned_of_does_not_change_it(config: RunConfig) -> None:
+    alerts = config.settings.alerts.model_copy(update={"segment_change": 1})
+    assert changed(config, alerts=alerts).fingerprint == config.fingerprint

@@ -3,8 +3,6 @@
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from include.commands.terminal import show_failure, show_progress, show_snapshot
@@ -62,21 +60,18 @@ def snapshot(tmp_path: Path, config: RunConfig) -> Path:
     folder = tmp_path / "as_of=2026-01-01"
     folder.mkdir()
     (folder / "segment_summary.csv").write_text(SUMMARY)
-    write_customers(folder, date(2025, 12, 12), date(2025, 11, 2))
     write_record(folder, config, variant=None)
     return folder
 
 
-def write_customers(folder: Path, *last_purchases: date | None) -> None:
-    dates = pa.array(last_purchases, pa.date32())
-    pq.write_table(pa.table({"last_purchase_date": dates}), folder / "customer_segments.parquet")
-
-
-def write_record(folder: Path, config: RunConfig, variant: str | None) -> None:
+def write_record(
+    folder: Path, config: RunConfig, variant: str | None = None, warnings: list[str] | None = None
+) -> None:
+    clean = stage(1000, missing_customer=100).model_copy(update={"warnings": warnings})
     record = RunRecord(
         landing_version=1,
         attempt=1,
-        stages={"ingest": stage(1003, quantity_unreadable=3), "clean": stage(1000, missing_customer=100)},
+        stages={"ingest": stage(1003, quantity_unreadable=3), "clean": clean},
         as_of=AS_OF,
         variant=variant,
         dag_run="a run",
@@ -104,7 +99,7 @@ def shown(folder: Path, capsys: pytest.CaptureFixture[str], *, is_sample: bool =
 def test_a_snapshot_is_shown_with_its_segments_counts_and_files(
     snapshot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = ["customer_segments.parquet", "run.json", "segment_summary.csv"]
+    files = ["run.json", "segment_summary.csv"]
     expected = f"Customer segments as of 2026-01-01\n{TABLE}{COUNTS}\n"
     assert shown(snapshot, capsys) == expected + "".join(f"  {snapshot}/{file}\n" for file in files)
 
@@ -121,24 +116,11 @@ def test_the_title_names_a_variant(
     assert shown(snapshot, capsys).startswith("Customer segments as of 2026-01-01, segment_map=rf10\n")
 
 
-@pytest.mark.parametrize(
-    "newest, warning",
-    [
-        (date(2025, 11, 2), ""),  # 60 days before
-        (
-            date(2025, 11, 1),
-            "\nThe newest purchase is from 2025-11-01, 61 days before the as-of date. "
-            "For data of the past give AS_OF=2025-11-02\n",
-        ),
-        (None, "\nNothing that counts was bought before 2026-01-01\n"),
-    ],
-)
-def test_a_warning_is_shown_when_the_newest_purchase_is_more_than_60_days_old(
-    newest: date | None, warning: str, snapshot: Path, capsys: pytest.CaptureFixture[str]
+def test_the_warnings_of_all_tasks_come_last(
+    snapshot: Path, config: RunConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_customers(snapshot, newest)
-    output = shown(snapshot, capsys)
-    assert output.endswith(f"{snapshot}/segment_summary.csv\n{warning}")
+    write_record(snapshot, config, warnings=["the newest purchase is from [2011]"])
+    assert shown(snapshot, capsys).endswith("\nwarning  the newest purchase is from [2011]\n")
 
 
 # -- progress -----------------------------------------------------------------------------------

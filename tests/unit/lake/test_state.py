@@ -203,10 +203,16 @@ def test_counts_that_do_not_add_up_make_no_record() -> None:
     reconcile("clean", 5, 3, {"missing_customer": 1, "price_not_positive": 1})
 
 
-def test_a_record_is_shown_as_a_table_from_rows_in_to_rows_out() -> None:
-    lines = StageRecord.model_validate(INGEST | {"rows_in": 541_909, "rows_out": 541_908}).lines()
-    assert lines == [
-        "rows in                                 541,909",
-        "quantity_unreadable                           1",
-        "rows out                                541,908",
+def test_a_record_is_shown_as_a_table_of_counts_with_the_warnings_below() -> None:
+    counts = {"rows_in": 541_909, "rows_out": 541_908, "files_not_counted": {"b.csv": "is a copy"}}
+    record = StageRecord.model_validate(INGEST | counts | {"warnings": ["nothing new for 9 days"]})
+    assert record.lines() == [
+        "rows in                                         541,909",
+        "rejected: quantity_unreadable                         1",
+        "rows out                                        541,908",
+        "landed files                                          2",
+        "new or changed files                                  1",
+        "files not counted                                     1",
+        "seconds                                            21.4",
+        "warning: nothing new for 9 days",
     ]

@@ -20,7 +20,7 @@ def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A table of the texts in order, from several parts."""
     folder = tmp_path_factory.mktemp("csv")
     table = small_table(spark, list(enumerate(TEXTS)), "n int, text string").repartition(3).orderBy("n")
-    write_csv(table, folder / "t.csv")
+    assert write_csv(table, folder / "t.csv") == len(TEXTS)
     return folder / "t.csv"
 
 
