@@ -1,5 +1,6 @@
 """The Airflow plugin of this project. It registers the link from a task to the snapshot that the task's
-run publishes, the pages that the link leads to, and the note that each run gets at its end."""
+run publishes, the pages that the link leads to, the note that each run gets at its end, and the deadline of
+the day's snapshot."""
 
 import sys
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from include.orchestration import notes
-from include.orchestration.links import SnapshotLink
+from include.orchestration.deadline import PublishedBy
+from include.orchestration.links import SnapshotLink, SparkHistoryLink
+from include.orchestration.priority import DailyRunFirst
 from include.pipeline import PAGES_PREFIX
 
 
@@ -23,6 +26,8 @@ def fastapi_apps() -> list[dict[str, Any]]:
 
 class CustomerSegmentsPlugin(AirflowPlugin):
     name = "customer_segments"
-    operator_extra_links = [SnapshotLink()]  # noqa: RUF012 - as Airflow's plugins are written
+    operator_extra_links = [SnapshotLink(), SparkHistoryLink()]  # noqa: RUF012 - as Airflow's plugins are written
     fastapi_apps = fastapi_apps()
     listeners = [notes]  # noqa: RUF012
+    deadline_references = [PublishedBy]  # noqa: RUF012
+    priority_weight_strategies = [DailyRunFirst]  # noqa: RUF012

@@ -1,11 +1,13 @@
-"""The link from a task in the Airflow UI to the snapshot that its run publishes."""
+"""The links from a task in the Airflow UI: to the snapshot that its run publishes, and to its Spark job."""
+
+import os
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperatorLink
 
 from include.as_of import as_of_date
 from include.errors import UserError
-from include.pipeline import PAGES_PREFIX
+from include.pipeline import PAGES_PREFIX, SPARK_HISTORY_VARIABLE
 from include.settings import config_folder, load_config, load_params
 
 
@@ -27,4 +29,22 @@ class SnapshotLink(BaseOperatorLink):
             variant = load_config(config_folder(), load_params(arguments["--params"])).variant
         except UserError:
             return ""  # the task has failed and says why; there is no snapshot to show
-        return f"{PAGES_PREFIX}/snapshots/{f'variants/{variant}/' if variant else ''}{day}/"
+        return snapshot_path(day.isoformat(), variant)
+
+
+class SparkHistoryLink(BaseOperatorLink):
+    """From a task to the application of its job in Spark's history server, where there is one."""
+
+    name = "Spark history"
+
+    def get_link(self, operator: SparkSubmitOperator, *, ti_key: object) -> str:  # type: ignore[override]
+        application = getattr(operator, "application_id", None)
+        server = os.environ.get(SPARK_HISTORY_VARIABLE)
+        if not application or not server or application.startswith("local-"):
+            return ""
+        return f"{server.rstrip('/')}/history/{application}/"
+
+
+def snapshot_path(as_of: str, variant: str | None) -> str:
+    """The path of a snapshot's page below the address of Airflow."""
+    return f"{PAGES_PREFIX}/snapshots/{f'variants/{variant}/' if variant else ''}{as_of}/"

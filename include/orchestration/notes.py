@@ -4,6 +4,7 @@ Airflow calls these listeners in the scheduler, in the transaction that ends the
 """
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 PREFIX = "as of "  # of every note that is written here
+LONGEST_WARNING = 400  # characters; a note has room for 1,000
 
 
 @hookimpl
@@ -31,14 +33,15 @@ def on_dag_run_failed(dag_run: "DagRun", msg: str) -> None:
 
 def write_note(dag_run: "DagRun") -> None:
     """Write the outcome of a run of ours, unless a person has written a note."""
-    if dag_run.dag_id != DAG_ID or (dag_run.note and not dag_run.note.startswith(PREFIX)):
-        return
     # Task processes load this module with the plugin, and need none of these.
     from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
-    assert session, "Airflow calls listeners within a session"
+    if session is None:  # `airflow dags test`, as in `make run`: the run is not in anybody's UI
+        return
+    if dag_run.dag_id != DAG_ID or (dag_run.note and not dag_run.note.startswith(PREFIX)):
+        return
     query = XComModel.get_many(run_id=dag_run.run_id, dag_ids=DAG_ID, task_ids=TASKS, key=NUMBERS)
     found: list[XComModel] = [row for row in session.scalars(query) if isinstance(row, XComModel)]
     numbers = {row.task_id: XComModel.deserialize_value(row) for row in found}
@@ -58,6 +61,7 @@ def outcome(numbers: Mapping[str, Mapping[str, JsonValue]], failed: list[str]) -
         parts.append(f"{kept:,} of {landed:,} lines kept")
     if "ingest" in records:
         parts += ingest_parts(records["ingest"])
+    parts += warning_parts([sentence for record in records.values() for sentence in record.warnings or []])
     if failed:
         parts.append(f"failed at {', '.join(failed)}: the last line of its log has the reason")
     variant = next((found["variant"] for found in numbers.values() if found["variant"]), None)
@@ -69,6 +73,13 @@ def ingest_parts(record: StageRecord) -> list[str]:
     if record.files_not_counted:
         parts.append(f"{len(record.files_not_counted):,} files not counted")
     return parts
+
+
+def warning_parts(warnings: list[str]) -> list[str]:
+    if not warnings:
+        return []
+    first = shorten(warnings[0], LONGEST_WARNING, placeholder=" ...")
+    return [f"1 warning: {first}" if len(warnings) == 1 else f"{len(warnings)} warnings, the first: {first}"]
 
 
 def record_of(numbers: Mapping[str, JsonValue]) -> StageRecord:

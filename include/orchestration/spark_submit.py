@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import Asset, BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
@@ -29,15 +30,18 @@ from include.lake.paths import Lake
 from include.lake.skip import Skipped, skip
 from include.lake.state import Execution, StageRecord
 from include.orchestration.job_size import java_options
-from include.orchestration.links import SnapshotLink, job_arguments
+from include.orchestration.links import SnapshotLink, SparkHistoryLink, job_arguments
+from include.orchestration.messages import JOB_MESSAGE
+from include.orchestration.metrics import send_gauges
 from include.pipeline import (
     ASSET_URIS,
-    ERROR_MARK,
     EXIT_USER_ERROR,
     LAKE_VARIABLE,
     NUMBERS,
     PROJECT,
     REPORT_VARIABLE,
+    REPORTED_APPLICATION,
+    REPORTED_RECORD,
     TASK_PROCESS_VARIABLE,
     TASKS,
     WAREHOUSE_CONNECTION,
@@ -46,14 +50,20 @@ from include.pipeline import (
 from include.settings import RunConfig, Segmentation, config_folder, load_config, load_params
 from include.watchdog import on_this_host
 
-JOB_ERROR = re.compile(rf"^.*{ERROR_MARK}(.*)$", re.MULTILINE)
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import Dataset
+    from openlineage.client.facet_v2 import RunFacet
+
+# Lines that Java and Spark write at each start of a driver.
+CHATTER = re.compile("Using incubator modules|Ignoring non-Spark config property")
 CONNECTION_EXAMPLE = """{"conn_type": "spark", "host": "local[*]"} or {..., "host": "spark://master:7077"}"""
 
 
 class RfmSparkSubmitOperator(SparkSubmitOperator):
     """Submit `spark_jobs/<task_id>.py` for the run's as-of date and params."""
 
-    operator_extra_links = (SnapshotLink(),)
+    operator_extra_links = (SnapshotLink(), SparkHistoryLink())
     ui_color = "#e8f4f0"
 
     def __init__(self, *, task_id: str, loads_warehouse: bool = False, **kwargs: Any) -> None:
@@ -75,6 +85,11 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             **kwargs,
         )
         self.loads_warehouse = loads_warehouse
+        self.application_id: str | None = None  # of the job, once it has run
+        self.record: StageRecord | None = None  # of what was done, once it is known
+
+    def _get_hook(self) -> SparkSubmitHook:
+        return without_chatter(super()._get_hook())
 
     def execute(self, context: Context) -> None:
         try:
@@ -88,13 +103,19 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             self.surface(context, skipped.record)
             return
         with report_folder(lake()) as folder:
-            report = folder / "record.json"
-            self.submit(context, {**options, REPORT_VARIABLE: str(report)})
-            if report.exists():  # not every cluster hands the variable on to its drivers
-                self.surface(context, read_report(report))
+            try:
+                self.submit(context, {**options, REPORT_VARIABLE: str(folder)})
+            finally:
+                self.application_id = reported_application(folder)
+            if record := reported_record(folder):
+                self.surface(context, record)
 
     def surface(self, context: Context, record: StageRecord) -> None:
-        """Put the task's numbers where people of Airflow look: XCom, and the event of its asset."""
+        """Put the task's numbers where people of Airflow look: the end of the log, XCom, the event of its
+        asset, and the metrics."""
+        self.record = record
+        for line in record.lines():
+            self.log.info(line)
         arguments, config = job_arguments(self), self.config()
         numbers: dict[str, JsonValue] = {
             "as_of": arguments["--as-of"],
@@ -106,6 +127,14 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         event.extra.update(numbers)
         if self.task_id == TASKS[-1] and config.variant is None:
             event.add_partitions(arguments["--as-of"])
+        send_gauges(self.task_id, record, as_of_date(arguments["--as-of"]), lake(), config)
+
+    def get_openlineage_facets_on_complete(self, _: object) -> "OperatorLineage[Dataset, RunFacet]":
+        """What the task has read and written. Airflow's OpenLineage provider asks, where it is installed."""
+        from include.orchestration.lineage import lineage
+
+        day, config = as_of_date(job_arguments(self)["--as-of"]), self.config()
+        return lineage(self.task_id, day, config.variant, lake(), self.record)
 
     def submit(self, context: Context, variables: Mapping[str, str]) -> None:
         watched = {TASK_PROCESS_VARIABLE: on_this_host(*task_processes())}
@@ -118,7 +147,7 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
             with environment(self.env_vars | secret):
                 super().execute(context)
         except AirflowException as error:
-            messages = JOB_ERROR.findall(str(error))
+            messages = JOB_MESSAGE.findall(str(error))
             if messages and has_exit_code(error, EXIT_USER_ERROR):
                 self.fail(messages[-1])  # another try would end the same
             raise
@@ -144,8 +173,6 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         for warning in skipped.warnings:
             self.log.warning(warning)
         self.log.info("No landed file is new, changed or lost: Spark is not started")
-        for line in skipped.record.lines():
-            self.log.info(line)
 
     # -- refusals -------------------------------------------------------------------------------
 
@@ -231,8 +258,16 @@ def tasks_before(task: str) -> tuple[str, ...]:
     return TASKS[: TASKS.index(task)]
 
 
-def read_report(file: Path) -> StageRecord:
-    return StageRecord.model_validate_json(file.read_bytes())
+def reported_application(folder: Path) -> str | None:
+    """The id of the job's Spark application. None where it did not come to have one, or where the cluster
+    does not hand variables on to its drivers."""
+    file = folder / REPORTED_APPLICATION
+    return file.read_text() if file.exists() else None
+
+
+def reported_record(folder: Path) -> StageRecord | None:
+    file = folder / REPORTED_RECORD
+    return StageRecord.model_validate_json(file.read_bytes()) if file.exists() else None
 
 
 def lake() -> Lake:
@@ -257,6 +292,17 @@ def task_processes() -> list[int]:
     """
     comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
     return [os.getpid(), os.getppid()] if isinstance(comms, CommsDecoder) else [os.getpid()]
+
+
+def without_chatter(hook: SparkSubmitHook) -> SparkSubmitHook:
+    """The hook, which leaves out of the log what Java and Spark write at each start."""
+    process = hook._process_spark_submit_log
+
+    def process_without_chatter(lines: Iterator[str]) -> None:
+        process(line for line in lines if not CHATTER.search(line))
+
+    hook._process_spark_submit_log = process_without_chatter  # type: ignore[method-assign, assignment]
+    return hook
 
 
 def spark_connection_id(operator: SparkSubmitOperator) -> str:

@@ -27,6 +27,8 @@ from include.pipeline import (
     EXIT_USER_ERROR,
     LAKE_VARIABLE,
     REPORT_VARIABLE,
+    REPORTED_APPLICATION,
+    REPORTED_RECORD,
     TASK_PROCESS_VARIABLE,
 )
 from include.settings import Params, RunConfig, config_folder, load_config, load_params
@@ -93,11 +95,13 @@ class Run:
         return version, record
 
     def report(self, record: StageRecord) -> StageRecord:
-        """Log what the task did, as a table, and hand it to the operator; returns the record."""
-        for line in record.lines():
-            log.info(line)
-        if file := os.environ.get(REPORT_VARIABLE):
-            Path(file).write_text(record.model_dump_json())
+        """Hand what the task did to the operator, which logs it as a table, or log it here where there is no
+        operator; returns the record."""
+        if folder := os.environ.get(REPORT_VARIABLE):
+            Path(folder, REPORTED_RECORD).write_text(record.model_dump_json())
+        else:
+            for line in record.lines():
+                log.info(line)
         return record
 
     def commit_version(self, written: Path, link: Path, record: VersionRecord) -> None:
@@ -121,6 +125,7 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
             spark = spark_session(task, request.as_of)
             log.info("as of %s, %s", request.as_of, request.config.variant or "as configured")
             execution = Execution(task, request.dag_run, spark.sparkContext.applicationId)
+            report_application(spark.sparkContext.applicationId)
             # The end of this process stops Spark: PySpark's own stop waits for up to half a second more.
             yield Run(request, spark, folder, number, execution)
             log.info("done in %.1f s", time.monotonic() - started)
@@ -131,6 +136,12 @@ def job(task: str, doc: str | None, argv: Sequence[str] | None) -> Iterator[Run]
         fail(task, first_cause(error), 1)
 
 
+def report_application(application_id: str) -> None:
+    """Tell the operator which application this is while there is still nothing else to tell."""
+    if folder := os.environ.get(REPORT_VARIABLE):
+        Path(folder, REPORTED_APPLICATION).write_text(application_id)
+
+
 def fail(task: str, message: str, code: int) -> None:
     """End the job; the operator shows the last line that starts with ERROR_MARK."""
     print(f"{ERROR_MARK}{task}: {message}", file=sys.stderr, flush=True)
@@ -138,7 +149,10 @@ def fail(task: str, message: str, code: int) -> None:
 
 
 def start_log(task: str) -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {task}  %(message)s")
+    """Log without the time, which Airflow puts before each line."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format=f"{task:<8} %(levelname)-8s %(message)s"
+    )
     for noisy in ("py4j", "py4j.clientserver", "pyspark"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Airflow
 def dag_runs(home: Path, files: list[Path], as_of: date) -> dict[str, dict[str, Any]]:
     """A run that loads all files but the last, then one that finds one new file."""
     shutil.rmtree(home, ignore_errors=True)
-    airflow = Airflow(home)
+    airflow = Airflow(home, connections={})
     try:
         airflow.prepare()
         landing = airflow.lake.landing

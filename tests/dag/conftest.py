@@ -87,13 +87,20 @@ def dag_run(**changed: object) -> SimpleNamespace:
 
 
 class TaskInstance:
-    """Keeps the XComs that a task pushes."""
+    """Keeps the XComs that a task pushes, and has those of the tasks before."""
 
-    def __init__(self) -> None:
+    def __init__(self, task_id: str = "ingest", try_number: int = 1) -> None:
+        self.task_id = task_id
+        self.try_number = try_number
         self.xcoms: dict[str, object] = {}
+        self.xcoms_of_others: dict[str, dict[str, object]] = {}
 
     def xcom_push(self, key: str, value: object) -> None:
         self.xcoms[key] = value
+
+    def xcom_pull(self, task_ids: str, key: str) -> object:
+        own = self.xcoms if task_ids == self.task_id else {}
+        return (self.xcoms_of_others.get(task_ids, {}) | own).get(key)
 
 
 @pytest.fixture

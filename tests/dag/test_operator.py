@@ -17,9 +17,17 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from include.lake.manifest import read_cleaned, read_ingested
 from include.lake.paths import Lake
+from include.orchestration.links import SparkHistoryLink
 from include.orchestration.notifications import log_reason
 from include.orchestration.spark_submit import RfmSparkSubmitOperator, submit_process
-from include.pipeline import ERROR_MARK, EXIT_USER_ERROR, LAKE_VARIABLE
+from include.pipeline import (
+    ERROR_MARK,
+    EXIT_USER_ERROR,
+    LAKE_VARIABLE,
+    REPORT_VARIABLE,
+    REPORTED_APPLICATION,
+    SPARK_HISTORY_VARIABLE,
+)
 from include.settings import RunConfig, Segmentation
 from tests.dag.conftest import SPARK_CONNECTION_VARIABLE, Render
 from tests.dag.lakes import clean, convert
@@ -227,7 +235,7 @@ def copy_a_file(lake: Lake) -> None:
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
     """The lines that a task has logged, each with its level. Airflow writes them past Python's logging."""
-    lines = re.findall(r"\[(\w+) *\] (.*?) +\[airflow\.task\.operators\.", capsys.readouterr().out)
+    lines = re.findall(r"\[(\w+) *\] (.*?) +\[airflow\.task\.(?:operators|hooks)\.", capsys.readouterr().out)
     return [(level, text) for level, text in lines if "outside of the Task Runner" not in text]
 
 
@@ -244,7 +252,7 @@ class TestTaskWithoutWork:
     @pytest.mark.parametrize(
         ("task", "counts"),
         [
-            ("ingest", [("rows in", "4"), ("quantity_unreadable", "2"), ("rows out", "2")]),
+            ("ingest", [("rows in", "4"), ("rejected: quantity_unreadable", "2"), ("rows out", "2")]),
             ("clean", [("rows in", "2"), ("rows out", "2")]),
         ],
         ids=["ingest", "clean"],
@@ -259,9 +267,10 @@ class TestTaskWithoutWork:
     ) -> None:
         operator, context = render(task)
         operator.execute(context)
-        assert logged(capsys) == [
+        table = [("info", f"{name:<40} {count:>14}") for name, count in counts]
+        assert logged(capsys)[: 1 + len(table)] == [
             ("info", "No landed file is new, changed or lost: Spark is not started"),
-            *[("info", f"{name:<32} {count:>14}") for name, count in counts],
+            *table,
         ]
 
     def test_the_manifests_record_the_run_that_did_nothing(
@@ -363,11 +372,11 @@ SparkSubmit = Callable[..., None]
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SparkSubmit:
     """A spark-submit that prints some lines and exits."""
 
-    def made(*lines: str, code: int) -> None:
+    def made(*lines: str, code: int, more: str = "") -> None:
         printed = "".join(f"echo '{text}'\n" for text in lines)
         (tmp_path / "bin").mkdir()
         file = tmp_path / "bin" / "spark-submit"
-        file.write_text(f"#!/bin/sh\n{printed}exit {code}\n")
+        file.write_text(f"#!/bin/sh\n{printed}{more}\nexit {code}\n")
         file.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
 
@@ -414,6 +423,43 @@ def test_a_job_that_ends_well_ends_the_task_well(render: Render, spark_submit: S
     spark_submit("done", code=0)
     operator, context = render()
     operator.execute(context)
+
+
+def test_the_log_has_what_the_job_says_and_not_what_java_says_at_each_start(
+    render: Render, spark_submit: SparkSubmit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spark_submit("WARNING: Using incubator modules: jdk.incubator.vector", "rfm INFO done", code=0)
+    operator, context = render("rfm")
+    operator.execute(context)
+    messages = [message for _, message in logged(capsys)]
+    assert "rfm INFO done" in messages
+    assert not any("incubator" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("application", "server", "link"),
+    [
+        ("app-20261127-0001", "http://history:18080/", "http://history:18080/history/app-20261127-0001/"),
+        ("app-20261127-0001", "", ""),
+        ("local-1764200000000", "http://history:18080", ""),
+    ],
+    ids=["a cluster", "no history server", "this machine"],
+)
+def test_a_task_links_to_its_application_in_spark_s_history(
+    render: Render,
+    spark_submit: SparkSubmit,
+    monkeypatch: pytest.MonkeyPatch,
+    application: str,
+    server: str,
+    link: str,
+) -> None:
+    """Also where the job fails, which is when somebody wants to look."""
+    spark_submit("bye", code=1, more=f'printf %s {application} > "${REPORT_VARIABLE}/{REPORTED_APPLICATION}"')
+    monkeypatch.setenv(SPARK_HISTORY_VARIABLE, server)
+    operator, context = render("rfm")
+    with pytest.raises(AirflowException):
+        operator.execute(context)
+    assert SparkHistoryLink().get_link(operator, ti_key=None) == link
 
 
 def test_the_environment_is_as_before_and_no_report_is_left(

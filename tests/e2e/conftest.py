@@ -1,7 +1,8 @@
 """A real Airflow for the tests of this folder, driven through its REST API.
 
 It has the three processes of a deployment, and a database, a lake and a port of its own. The DAG is the
-real one, but with more tries and less delay between them.
+real one, but with more tries and less delay between them; one task has one try only. Notifications go to a
+chat and a mail server of the tests, metrics to a StatsD server.
 """
 
 import os
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +26,19 @@ import pytest
 from include.lake.commit import NUMBER_LOCK, lock_file
 from include.lake.paths import Lake
 from include.pipeline import DAG_ID, LAKE_VARIABLE, PROJECT, SPARK_CONNECTION
+from tests import statsd
 from tests.java_options import SHORT_JOB, read_options
+from tests.receivers import Received, listening
+from tests.statsd import StatsD
 
 MORE_TRIES = """\
 from datetime import timedelta
 
 def task_policy(task):
-    task.retries *= 3
+    task.retries = 0 if task.task_id == "rfm" else 3 * task.retries
     task.retry_delay = timedelta(seconds=1)
     task.retry_exponential_backoff = 0
+    task.max_active_tis_per_dag = None  # two runs are held in `ingest` at a time
 """
 
 
@@ -63,8 +68,9 @@ class Caught:
 class Airflow:
     """An Airflow in a folder: what a test does with it, and sees of the processes of its tasks."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, connections: Mapping[str, str]) -> None:
         self.home = home
+        self.connections = connections
         self.lake = Lake(home / "a lake")
         self.url = f"http://127.0.0.1:{free_port()}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -94,6 +100,7 @@ class Airflow:
             "SPARK_LAUNCHER_OPTS": short_job,
             "SPARK_SUBMIT_OPTS": f'{java} "-Djava.io.tmpdir={temporary}"',
             f"AIRFLOW_CONN_{SPARK_CONNECTION.upper()}": '{"conn_type": "spark", "host": "local[2]"}',
+            **self.connections,
             **self.settings,
         }
 
@@ -112,6 +119,7 @@ class Airflow:
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": os.environ.get(
                 "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "1"
             ),
+            "API__BASE_URL": self.url,
             "API__WORKERS": "1",
             "API__SECRET_KEY": self.secret,
             "API_AUTH__JWT_SECRET": self.secret,
@@ -233,7 +241,8 @@ class Airflow:
         self.ask("PATCH", f"dags/{DAG_ID}/dagRuns/{run}/taskInstances/{task}", {"new_state": "failed"})
 
     def clear_task(self, run: str, task: str) -> None:
-        body = {"dag_run_id": run, "task_ids": [task], "dry_run": False, "only_failed": False}
+        choice = {"task_ids": [task], "include_downstream": True, "only_failed": False}
+        body = {"dag_run_id": run, "dry_run": False, **choice}
         self.ask("POST", f"dags/{DAG_ID}/clearTaskInstances", body)
 
     def runs(self) -> list[dict[str, Any]]:
@@ -278,6 +287,16 @@ class Airflow:
                     found.append(process)
         return found
 
+    def task_process(self, run: str, task: str) -> psutil.Process | None:
+        """The process of a task that has submitted its job. None before."""
+        script = str(PROJECT / "spark_jobs" / f"{task}.py")
+        for process in self.drivers(run):
+            with suppress(psutil.Error):
+                parent = process.parent()
+                if script in process.cmdline() and parent and script not in parent.cmdline():
+                    return parent
+        return None
+
     def caught(self, run: str) -> "Caught":
         """The run's `ingest`, once its driver waits for the lock that the test holds."""
         lock = lock_file(self.lake, NUMBER_LOCK).resolve()
@@ -308,8 +327,23 @@ class Airflow:
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
-    airflow = Airflow(tmp_path_factory.mktemp("an airflow") / "home")
+def received() -> Iterator[Received]:
+    with listening() as received:
+        yield received
+
+
+@pytest.fixture(scope="session")
+def metrics() -> Iterator[StatsD]:
+    with statsd.listening() as metrics:
+        yield metrics
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, received: Received, metrics: StatsD
+) -> Iterator[Airflow]:
+    receivers = received.connections | metrics.settings
+    airflow = Airflow(tmp_path_factory.mktemp("an airflow") / "home", receivers)
     try:
         airflow.prepare()
         airflow.start_all()

@@ -1,4 +1,5 @@
-"""However a task ends, it leaves no process; a failure that may heal is tried again, and no other one.
+"""However a task ends, it leaves no process; a failure that may heal is tried again, and no other one. People
+are told of it.
 
 A job that a test wants to catch waits for a lock of the lake that the test holds. So its driver is alive,
 and at a known place, for as long as the test needs.
@@ -15,6 +16,7 @@ import pytest
 from include.lake.commit import NUMBER_LOCK, locked
 from tests.e2e.conftest import Airflow, Caught
 from tests.jobs.shop import AS_OF, CUT_POINTS, EXPORT, FILES, TEXTS, land, open_shop
+from tests.receivers import PASSWORD, TOKEN, Chat, Mail, Received
 
 DISTURBED = "manual__disturbed"
 
@@ -135,6 +137,49 @@ def test_no_process_is_left_in_the_end(airflow: Airflow) -> None:
     airflow.until("no process is left", lambda: not airflow.drivers(), 20)
 
 
+# -- notifications ------------------------------------------------------------------------------
+
+KILLED = "manual__killed"
+
+
+def told(airflow: Airflow, received: Received, title: str, of_run: str) -> tuple[Chat, Mail]:
+    """The chat and the mail with a title that link to a run, once they have come."""
+
+    def found() -> tuple[list[Chat], list[Mail]] | None:
+        chats = [chat for chat in received.chats if chat.title == title and f"/runs/{of_run}\n" in chat.text]
+        mails = [mail for mail in received.mails if mail.subject == title and f'/runs/{of_run}"' in mail.html]
+        return (chats, mails) if chats and mails else None
+
+    chats, mails = airflow.until(f"{of_run} is told: {title}", found, 60)
+    assert (len(chats), len(mails)) == (1, 1)
+    return chats[0], mails[0]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_task_that_is_killed_outright_is_told(airflow: Airflow, received: Received) -> None:
+    """Airflow calls no failure callback of a task whose process is gone (apache/airflow 60858)."""
+    airflow.trigger(KILLED, as_of=AS_OF)
+    airflow.until("rfm is submitted", lambda: airflow.task_process(KILLED, "rfm"), 120).kill()
+    assert airflow.wait_for_run(KILLED, 60) == "failed"
+    chat, mail = told(airflow, received, f"Failed: customer segments as of {AS_OF}", KILLED)
+    for text in (chat.text, mail.html):
+        assert "the process of the task ended without a word: killed" in text
+        assert "clear the run from `rfm`" in text
+
+
+def test_its_success_after_it_was_cleared_is_told(airflow: Airflow, received: Received) -> None:
+    airflow.clear_task(KILLED, "rfm")
+    assert airflow.wait_for_run(KILLED, 180) == "success"
+    chat, _ = told(airflow, received, f"Recovered: customer segments as of {AS_OF}", KILLED)
+    assert f"`rfm` had failed in the run {KILLED}." in chat.text
+
+
+def test_the_tries_that_were_repeated_were_told(received: Received) -> None:
+    """The Spark job of DISTURBED was killed once."""
+    tries = [chat.text for chat in received.chats if chat.title.startswith("Trying again")]
+    assert any("the Spark job ended with code -9" in text or "code 137" in text for text in tries), tries
+
+
 # -- failures for a person ----------------------------------------------------------------------
 
 # The runs, the params of each, and how its last line starts. Two of them fail at the same time.
@@ -166,6 +211,27 @@ def test_bad_data_and_bad_params_fail_at_once_and_say_so_last(airflow: Airflow, 
     assert airflow.attempt(run, "ingest") == 1
     lines = [text for text in airflow.log(run, "ingest", 1) if not text.startswith("::")]
     assert lines[-1].startswith(FAILING[run][1])
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize("run", ["manual__bad_data", "manual__bad_params"])
+def test_bad_data_and_bad_params_are_told_in_the_job_s_own_words(
+    airflow: Airflow, received: Received, run: str
+) -> None:
+    params, words = FAILING[run]
+    assert airflow.wait_for_run(run, 180) == "failed"
+    chat, mail = told(airflow, received, f"Failed: customer segments as of {params['as_of']}", run)
+    for text in (chat.text, mail.html):
+        assert words in text
+        assert "clear the run from `ingest`" in text
+
+
+@pytest.mark.usefixtures("failing")
+def test_no_log_has_a_secret_of_who_is_told(airflow: Airflow, received: Received) -> None:
+    assert received.chats
+    logs = [file.read_text(errors="replace") for file in airflow.home.rglob("*.log")]
+    assert any("Sent JSON POST notification" in log for log in logs)
+    assert not [secret for secret in (TOKEN, PASSWORD) for log in logs if secret in log]
 
 
 def test_a_param_that_the_form_does_not_offer_starts_no_run(airflow: Airflow) -> None:

@@ -60,7 +60,7 @@ links = {plugin.name: [link.name for link in plugin.operator_extra_links] for pl
 print(json.dumps([links, errors]))
 """
     links, errors = json.loads(run_python(script, tmp_path))
-    assert links["customer_segments"] == ["Published snapshot"]
+    assert links["customer_segments"] == ["Published snapshot", "Spark history"]
     assert errors == {}
 
 
@@ -105,7 +105,7 @@ def test_a_task_links_to_the_page_of_the_snapshot_it_publishes(params: dict[str,
     for task in TASKS:
         operator = dag.get_task(task)
         assert isinstance(operator, SparkSubmitOperator)
-        (link,) = operator.operator_extra_links
+        (link,) = [link for link in operator.operator_extra_links if link.name == "Published snapshot"]
         operator.application_args = ["--as-of", "2011-12-10", "--params", json.dumps(params)]
         assert link.get_link(operator, ti_key=None) == f"{PAGES_PREFIX}{path}"  # type: ignore[arg-type]
     scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}

@@ -47,6 +47,20 @@ def test_what_is_special_about_the_files_comes_last(change: dict[str, JsonValue]
     assert outcome(ALL | {"ingest": ALL["ingest"] | change}, []).endswith(f"kept, {end}")
 
 
+@pytest.mark.parametrize(
+    ("warnings", "end"),
+    [
+        (["no sales on Friday"], ", 1 warning: no sales on Friday"),
+        (["no sales on Friday", "no new file"], ", 2 warnings, the first: no sales on Friday"),
+        ([100 * "character "], f", 1 warning: {39 * 'character '}..."),
+    ],
+    ids=["one", "two", "a long one"],
+)
+def test_warnings_are_counted_and_the_first_is_in_the_note(warnings: list[JsonValue], end: str) -> None:
+    warned = ALL["publish"] | {"warnings": warnings}
+    assert outcome(ALL | {"publish": warned}, []).endswith(f"2 new files{end}")
+
+
 def test_a_variant_is_named() -> None:
     of_variant = {task: found | {"variant": "segment_map=rf10"} for task, found in ALL.items()}
     assert outcome(of_variant, []).startswith(" (segment_map=rf10): 4,338 customers")
