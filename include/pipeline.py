@@ -26,6 +26,7 @@ ERROR_MARK = "rfm error: "
 
 # Where the API server has our pages.
 PAGES_PREFIX = "/rfm"
+REPORT = "report.html"  # in each snapshot
 
 # Environment variables.
 LAKE_VARIABLE = "RFM_LAKE"

@@ -9,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from include.orchestration import notes
 from include.orchestration.deadline import PublishedBy
-from include.orchestration.links import SnapshotLink, SparkHistoryLink
+from include.orchestration.links import ReportLink, SnapshotLink, SparkHistoryLink
 from include.orchestration.priority import DailyRunFirst
 from include.pipeline import PAGES_PREFIX
 
@@ -26,7 +26,7 @@ def fastapi_apps() -> list[dict[str, Any]]:
 
 class CustomerSegmentsPlugin(AirflowPlugin):
     name = "customer_segments"
-    operator_extra_links = [SnapshotLink(), SparkHistoryLink()]  # noqa: RUF012 - as Airflow's plugins are written
+    operator_extra_links = [SnapshotLink(), ReportLink(), SparkHistoryLink()]  # noqa: RUF012 - as Airflow's plugins are written
     fastapi_apps = fastapi_apps()
     listeners = [notes]  # noqa: RUF012
     deadline_references = [PublishedBy]  # noqa: RUF012

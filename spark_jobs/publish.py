@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
+from threading import Thread
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -115,30 +116,55 @@ def write_rejects(run: Run, cleaned: CleanedManifest, file: Path) -> None:
     share_content(file, [neighbour / file.name for neighbour in neighbours(snapshot)])
 
 
-def write_snapshot(run: Run, source: Path, cleaned: CleanedManifest, folder: Path) -> int:
-    """Write all files of the snapshot but run.json. Returns the number of customers."""
+def write_snapshot(run: Run, source: Path, made_by: VersionRecord, folder: Path) -> tuple[int, list[str]]:
+    """Write all files of the snapshot but run.json. Returns the number of customers, and the warnings."""
     folder.mkdir()
+    with ThreadPoolExecutor(1) as other_core:  # this process is at work there while Spark is on the rejects
+        beside = other_core.submit(write_tables, run, source, made_by, folder)
+        write_rejects(run, made_by.cleaned, folder / "rejects.csv")
+        if run.request.params.export_cleaned_data:
+            write_csv(cleaned_data(kept_lines(run, made_by.cleaned)), folder / "cleaned_data.csv")
+        return beside.result()
+
+
+def write_tables(run: Run, source: Path, made_by: VersionRecord, folder: Path) -> tuple[int, list[str]]:
+    """Copy the customers and the summaries, look at them, and write the report. Returns the number of
+    customers, and the warnings."""
     parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
-    with ThreadPoolExecutor(1) as other_core:  # this process copies the table while Spark sorts the rejects
-        copying = other_core.submit(write_table, source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
-        write_rejects(run, cleaned, folder / "rejects.csv")
-        customers = copying.result()
+    customers = write_table(source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
     for name in SUMMARIES:
         shutil.copy(source / name, folder / name)
-    if run.request.params.export_cleaned_data:
-        write_csv(cleaned_data(kept_lines(run, cleaned)), folder / "cleaned_data.csv")
-    return customers
+    found = warnings(run, folder, input_files(made_by.cleaned))
+    found += report_or_warning(run, folder, made_by, found)
+    for sentence in found:
+        log.warning(sentence)
+    return customers, found
 
 
 def warnings(run: Run, folder: Path, files: Mapping[str, InputFile]) -> list[str]:
-    """Log what looks wrong in the written snapshot though nothing failed, and return it."""
-    settings = run.config.settings
+    """What looks wrong in the written tables though nothing failed."""
     now = read_figures(folder, run.as_of, files)
     earlier = earlier_figures(run.lake, run.as_of, run.config.variant, run.config.fingerprint)
-    found = alerts(now, earlier, days_with_sales(folder), settings)
-    for sentence in found:
-        log.warning(sentence)
-    return found
+    return alerts(now, earlier, days_with_sales(folder), run.config.settings)
+
+
+def report_or_warning(run: Run, folder: Path, made_by: VersionRecord, warnings: Sequence[str]) -> list[str]:
+    """Write report.html. A picture that fails loses no snapshot: it is a warning."""
+    earlier = [sentence for stage in made_by.stages.values() for sentence in stage.warnings or ()]
+    try:
+        from include.published.report import Made, write_report
+
+        write_report(folder, Made(run.as_of, run.config, made_by.stages, [*earlier, *warnings]))
+    except Exception as error:
+        return [f"report.html could not be made ({type(error).__name__}: {error}); all else is published"]
+    return []
+
+
+def load_charts() -> None:
+    """Load what draws the report, and draw something: a second that is free while Java starts."""
+    from include.published import charts, report  # noqa: F401
+
+    charts.svg(charts.country_bars([]))
 
 
 def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunRecord:
@@ -174,6 +200,7 @@ def make_visible(run: Run, folder: Path, record: RunRecord) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    Thread(target=load_charts, daemon=True).start()
     with job("publish", __doc__, argv) as run:
         source, made_by = run.made_before(run.lake.segments(run.as_of, run.config.variant))
         files = input_files(made_by.cleaned)
@@ -181,8 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_files(files)
         check_reject_shares(made_by.stages, files, run.config.settings)
         folder = run.folder / "version"
-        customers = write_snapshot(run, source, made_by.cleaned, folder)
-        found = warnings(run, folder, files)
+        customers, found = write_snapshot(run, source, made_by, folder)
         record = run.execution.record(made_by.stages["segment"].rows_out, customers, {}, warnings=found)
         make_visible(run, folder, run_record(run, made_by, run.report(record)))
 

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 
 from include.lake.record import RunRecord, read_run_record
+from include.pipeline import REPORT
 
 FINISHED = {"success", "failed", "upstream_failed", "skipped"}  # states that a task keeps
 
@@ -78,6 +79,8 @@ def show_snapshot(folder: Path, *, is_sample: bool) -> None:
     for file in sorted(folder.iterdir()):
         console.print(f"  {escape(str(folder / file.name))}", soft_wrap=True)
     show_warnings(record)
+    if (report := folder / REPORT).exists():
+        console.print(f"\nopen  {escape(str(report))}", soft_wrap=True)
 
 
 def title(record: RunRecord, *, is_sample: bool) -> str:

@@ -7,7 +7,7 @@ from airflow.sdk import BaseOperatorLink
 
 from include.as_of import as_of_date
 from include.errors import UserError
-from include.pipeline import PAGES_PREFIX, SPARK_HISTORY_VARIABLE
+from include.pipeline import PAGES_PREFIX, REPORT, SPARK_HISTORY_VARIABLE
 from include.settings import config_folder, load_config, load_params
 
 
@@ -30,6 +30,16 @@ class SnapshotLink(BaseOperatorLink):
         except UserError:
             return ""  # the task has failed and says why; there is no snapshot to show
         return snapshot_path(day.isoformat(), variant)
+
+
+class ReportLink(SnapshotLink):
+    """To the report in that snapshot."""
+
+    name = "Report"
+
+    def get_link(self, operator: SparkSubmitOperator, *, ti_key: object) -> str:  # type: ignore[override]
+        page = super().get_link(operator, ti_key=ti_key)
+        return f"{page}{REPORT}" if page else ""
 
 
 class SparkHistoryLink(BaseOperatorLink):

@@ -30,7 +30,7 @@ from include.lake.paths import Lake
 from include.lake.skip import Skipped, skip
 from include.lake.state import Execution, StageRecord
 from include.orchestration.job_size import java_options
-from include.orchestration.links import SnapshotLink, SparkHistoryLink, job_arguments
+from include.orchestration.links import ReportLink, SnapshotLink, SparkHistoryLink, job_arguments
 from include.orchestration.messages import JOB_MESSAGE
 from include.orchestration.metrics import send_gauges
 from include.pipeline import (
@@ -63,7 +63,7 @@ CONNECTION_EXAMPLE = """{"conn_type": "spark", "host": "local[*]"} or {..., "hos
 class RfmSparkSubmitOperator(SparkSubmitOperator):
     """Submit `spark_jobs/<task_id>.py` for the run's as-of date and params."""
 
-    operator_extra_links = (SnapshotLink(), SparkHistoryLink())
+    operator_extra_links = (SnapshotLink(), ReportLink(), SparkHistoryLink())
     ui_color = "#e8f4f0"
 
     def __init__(self, *, task_id: str, loads_warehouse: bool = False, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ from include.errors import UserError
 from include.lake.paths import Lake
 from include.pages import layout
 from include.pages.snapshot import find_file, find_snapshot, read_snapshot
-from include.pipeline import DAG_ID, LAKE_VARIABLE
+from include.pipeline import DAG_ID, LAKE_VARIABLE, REPORT
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -31,13 +31,18 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+# A report has its style inside, and nothing else. It was made from the shop's data, so it gets no origin.
+REPORT_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
+    "sandbox"
+}
 LOG_IN = f"Log in to Airflow with an account that may read the DAG {DAG_ID}, and open this page again."
 # The characters of RunConfig.variant: no label can lead out of its folder.
 Variant = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_=,-]+$")]
 
 
 class SecurityHeaders:
-    """Adds SECURITY_HEADERS to every answer."""
+    """Adds SECURITY_HEADERS to every answer, as far as it has none of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,7 +50,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -108,10 +115,13 @@ def snapshot_page(request: Request, folder: Path) -> HTMLResponse:
 
 
 def download(folder: Path, name: str) -> FileResponse:
+    """A file of a snapshot to be saved; the report to be looked at."""
     found = find_file(folder, name)
     if found is None:
         raise HTTPException(404, "The snapshot has no such file.")
     found.open("rb").close()  # a file that may not be read fails here, before the answer has started
+    if name == REPORT:
+        return FileResponse(found, headers=REPORT_HEADERS)
     return FileResponse(found, filename=name, content_disposition_type="attachment")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.pages.snapshot import Snapshot
+from include.pipeline import REPORT
 
 STYLESHEET = Path(__file__).with_name("static") / "style.css"
 TEMPLATES = Environment(
@@ -18,7 +19,9 @@ TEMPLATES = Environment(
 
 
 def snapshot_page(snapshot: Snapshot, stylesheet_url: str) -> str:
-    return TEMPLATES.get_template("snapshot.html").render(snapshot=snapshot, stylesheet_url=stylesheet_url)
+    return TEMPLATES.get_template("snapshot.html").render(
+        snapshot=snapshot, stylesheet_url=stylesheet_url, report=REPORT
+    )
 
 
 def error_page(status: HTTPStatus, explanation: str, stylesheet_url: str) -> str:

@@ -103,7 +103,7 @@ TEXTS = {
     "rejects.csv": REJECTS,
     "cleaned_data.csv": CLEANED_DATA,
 }
-FILES = {"customer_segments.parquet", "cut_points.json", "run.json", *TEXTS}
+FILES = {"customer_segments.parquet", "cut_points.json", "report.html", "run.json", *TEXTS}
 
 EXPORT = {"export_cleaned_data": True}  # the params with which a run publishes all of FILES
 

@@ -120,6 +120,19 @@ def test_a_file_is_downloaded_as_it_is(reader: TestClient, publish: Publish) -> 
     assert answer.headers["content-disposition"] == 'attachment; filename="rfm_df.csv"'
 
 
+def test_a_report_is_shown_without_an_origin_and_with_its_own_style(
+    reader: TestClient, publish: Publish
+) -> None:
+    (publish() / "report.html").write_text("<!DOCTYPE html><title>a report</title>")
+    answer = reader.get(f"{PAGE}report.html")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "content-disposition" not in answer.headers
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert policy == ["default-src 'none'", "style-src 'unsafe-inline'", "frame-ancestors 'self'", "sandbox"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert '<a href="report.html">report.html</a>' in reader.get(PAGE).text
+
+
 def test_a_variant_has_a_page_and_files_of_its_own(reader: TestClient, publish: Publish) -> None:
     publish()
     (publish(VARIANT) / "rfm_df.csv").write_text("of the variant")

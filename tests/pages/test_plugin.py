@@ -60,7 +60,7 @@ links = {plugin.name: [link.name for link in plugin.operator_extra_links] for pl
 print(json.dumps([links, errors]))
 """
     links, errors = json.loads(run_python(script, tmp_path))
-    assert links["customer_segments"] == ["Published snapshot", "Spark history"]
+    assert links["customer_segments"] == ["Published snapshot", "Report", "Spark history"]
     assert errors == {}
 
 
@@ -105,9 +105,10 @@ def test_a_task_links_to_the_page_of_the_snapshot_it_publishes(params: dict[str,
     for task in TASKS:
         operator = dag.get_task(task)
         assert isinstance(operator, SparkSubmitOperator)
-        (link,) = [link for link in operator.operator_extra_links if link.name == "Published snapshot"]
+        link, report, _ = operator.operator_extra_links
         operator.application_args = ["--as-of", "2011-12-10", "--params", json.dumps(params)]
         assert link.get_link(operator, ti_key=None) == f"{PAGES_PREFIX}{path}"  # type: ignore[arg-type]
+        assert report.get_link(operator, ti_key=None) == f"{PAGES_PREFIX}{path}report.html"  # type: ignore[arg-type]
     scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "headers": []}
     matches = [route for route in app.routes if route.matches(scope)[0] is Match.FULL]
     assert [route.name for route in matches] == ["variant_page" if "variants" in path else "page"]  # type: ignore[attr-defined]

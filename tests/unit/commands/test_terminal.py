@@ -116,6 +116,11 @@ def test_the_title_names_a_variant(
     assert shown(snapshot, capsys).startswith("Customer segments as of 2026-01-01, segment_map=rf10\n")
 
 
+def test_the_path_of_the_report_is_the_last_line(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (snapshot / "report.html").touch()
+    assert shown(snapshot, capsys).endswith(f"\n\nopen  {snapshot}/report.html\n")
+
+
 def test_the_warnings_of_all_tasks_come_last(
     snapshot: Path, config: RunConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,91 @@
+"""The report of the sample shop in a browser: on a desk, on a phone, in the dark and on paper.
+
+With RFM_PICTURES=folder these tests also make the README's picture there.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from include.commands import sample
+from tests.browser import browser
+from tests.jobs.conftest import Snapshot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+WIDTHS = {"desk": 1000, "phone": 390}
+
+
+@pytest.fixture(scope="module")
+def report(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report that `make run` ends with."""
+    lake = tmp_path_factory.mktemp("sample") / "lake"
+    sample.main([str(lake / "landing" / "sample")])
+    return snapshot(lake, "2026-01-01") / "report.html"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    with browser() as started:
+        yield started
+
+
+def opened(chromium: "Browser", report: Path, *, width: int = 1160, theme: str = "light") -> "Page":
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+    page.goto(report.as_uri())
+    return page
+
+
+def test_it_asks_for_nothing_and_has_no_error(chromium: "Browser", report: Path) -> None:
+    page = chromium.new_page()
+    asked, problems = list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: problems.append(message.text))
+    page.goto(report.as_uri())
+    assert asked == [report.as_uri()]
+    assert problems == []
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_it_is_as_wide_as_the_window(chromium: "Browser", report: Path, width: int) -> None:
+    page = opened(chromium, report, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_can_be_read_in_both_themes(chromium: "Browser", report: Path, theme: str) -> None:
+    """Text of the page and of its charts has the colour that stands out from the paper."""
+    page = opened(chromium, report, theme=theme)
+    ink = "getComputedStyle(document.querySelector('{}')).{}"
+    paper = brightness(page.evaluate(ink.format("body", "backgroundColor")))
+    for text in ("h1", "td", "svg .role-axis-label text"):
+        colour = page.evaluate(ink.format(text, "fill" if "svg" in text else "color"))
+        assert abs(brightness(colour) - paper) > 150, text
+
+
+def brightness(colour: str) -> float:
+    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_it_prints_on_two_pages(chromium: "Browser", report: Path) -> None:
+    printed = opened(chromium, report).pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 2
+
+
+def test_each_chart_says_what_it_shows(chromium: "Browser", report: Path) -> None:
+    page = opened(chromium, report)
+    labels = page.get_by_role("img").evaluate_all("charts => charts.map(c => c.getAttribute('aria-label'))")
+    assert len(labels) == 7
+    assert "The largest is Hibernating." in labels[0]
+
+
+def test_the_picture_of_the_readme(chromium: "Browser", report: Path, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("RFM_PICTURES", tmp_path))
+    opened(chromium, report).screenshot(path=folder / "report.png")
+    assert (folder / "report.png").stat().st_size < 250_000
