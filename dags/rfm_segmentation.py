@@ -20,7 +20,8 @@ the landed files, the date and the configuration.
 
 **Backfill?** *Trigger*, *Backfill*, and a range of days. Airflow passes the run parameters of that form
 on only where *Override parameters on existing runs* is ticked. `as_of` is refused: the range has the dates.
-The daily run goes first: it waits for one task of a backfill at most. *Max Active Runs* is the backfill's own.
+The daily run goes first: it waits for one task of a backfill at most. *Max Active Runs* is the
+backfill's own.
 
 **What did a run do?** Its note has the outcome in one line. Each task has its numbers as the XCom
 `numbers`, and on the event of its asset.

@@ -22,7 +22,7 @@ LEVELS = (
     {"include.lake"},
     {"include.landing", "include.as_of"},
     {"include.settings"},
-    {"include.pipeline", "include.errors", "include.watchdog"},
+    {"include.pipeline", "include.errors", "include.watchdog", "include.schedule"},
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 CODE = ("dags", "plugins", "spark_jobs", "include")
