@@ -29,6 +29,8 @@ backfill's own.
 **Results** are in `$RFM_LAKE/published/as_of=<date>/`, and `published/latest`. Params other than as
 configured make the run a variant: it publishes to `published/variants/<label>/` and changes nothing else.
 
+**Nothing starts?** While the DAG is paused its runs stay queued, those of a backfill too.
+
 **It failed?** The last line of the task's log says what is wrong and where. Bad data and bad
 configuration fail at once; everything else is tried again.
 """

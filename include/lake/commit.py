@@ -160,7 +160,9 @@ def point_latest(lake: Lake) -> None:
 
 
 def random_id() -> str:
-    return uuid.uuid4().hex[:12]
+    """An id that no other attempt has. It starts with a letter: Spark tries to read the name of each
+    partition as a decimal, and would compute 5e0303718880 for hours."""
+    return f"b{uuid.uuid4().hex[:11]}"
 
 
 def link_files(folder: Path, to: Path) -> None:

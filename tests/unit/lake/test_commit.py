@@ -4,9 +4,11 @@ import json
 import logging
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from include.errors import InputError
 from include.lake.commit import (
     alive,
     attempt,
+    commit_batch,
     commit_manifest,
     neighbours,
     next_number,
@@ -114,6 +117,19 @@ def test_a_lake_with_nothing_but_its_published_part_goes_on_from_its_numbers(lak
     assert next_number(lake) == 10
     assert publish_text(lake, "new", landing_version=10)
     assert published_text(lake) == "new"
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+def test_no_batch_has_a_name_that_is_a_number(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark tries each name of a partition as a decimal: `batch=5e0303718880` kept it busy for ever."""
+    monkeypatch.setattr("uuid.uuid4", lambda: uuid.UUID("5e030371-8880-4000-8000-000000000000"))
+    written = lake.root / "written"
+    written.mkdir(parents=True)
+    batch = commit_batch(written, lake.ingested("f"))
+    with pytest.raises(ArithmeticError):
+        Decimal(batch)
 
 
 # -- content that snapshots share ---------------------------------------------------------------
