@@ -6,6 +6,7 @@ file and of some of its keys are older than the names in the code (`listing`, `s
 them would make every lake read its landing files again.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Set
 from pathlib import Path
@@ -18,6 +19,7 @@ from include.lake.paths import batch_folder
 from include.lake.state import Stages, State, StateFile, UnreadableError, read_state
 
 MANIFEST = "view.json"
+HUGE_NUMBER = re.compile(r"\d+e\d+")  # names that earlier code could give to a batch, see random_id
 
 
 class FileEntry(State):
@@ -79,8 +81,12 @@ class BatchedFiles(State, Generic[E_co]):
         return self.of([name for name, entry in self.files.items() if entry.batch in batches])
 
     def lost_batches(self, stage: Path) -> set[str]:
-        """The batches whose folder is gone."""
-        return {batch for batch in self.batches if not batch_folder(stage, batch).is_dir()}
+        """The batches whose folder is gone, or has a name that Spark would take for a huge number."""
+        return {
+            batch
+            for batch in self.batches
+            if HUGE_NUMBER.fullmatch(batch) or not batch_folder(stage, batch).is_dir()
+        }
 
 
 class IngestedManifest(BatchedFiles[IngestedFile], StateFile):

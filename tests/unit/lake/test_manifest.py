@@ -45,6 +45,13 @@ def test_a_batch_is_lost_when_its_folder_is_gone(tmp_path: Path) -> None:
     assert BATCHED.lost_batches(tmp_path) == {"two"}
 
 
+def test_a_batch_with_a_name_that_keeps_spark_busy_is_lost_too(tmp_path: Path) -> None:
+    """Earlier code made such names, so its lakes may have some."""
+    batch_folder(tmp_path, "5e0303718880").mkdir()
+    files = BatchedFiles[IngestedFile](files={"a.csv": ingested_file("5e0303718880")})
+    assert files.lost_batches(tmp_path) == {"5e0303718880"}
+
+
 def test_a_stage_without_a_manifest_is_empty(tmp_path: Path) -> None:
     assert read_manifest(tmp_path, IngestedManifest) is None
     assert read_ingested(tmp_path) == IngestedManifest(landing_version=0)
