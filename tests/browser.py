@@ -1,14 +1,16 @@
 """Debian's Chromium, for tests that look at a page as people do."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = [
@@ -28,3 +30,10 @@ def browser() -> Iterator["Browser"]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield started
         started.close()
+
+
+def picture(page: "Page", name: str) -> None:
+    """Take the picture of this name for the documentation, where RFM_PICTURES names its folder."""
+    folder = os.environ.get("RFM_PICTURES")
+    if folder:
+        page.screenshot(path=Path(folder, f"{name}.png"))

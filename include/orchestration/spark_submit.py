@@ -190,8 +190,9 @@ class RfmSparkSubmitOperator(SparkSubmitOperator):
         self.refuse_connection_that_means_yarn()
         if context["dag_run"].run_type == "backfill" and context["params"].get("as_of"):
             raise ConfigError(
-                "as_of: a backfill takes its dates from its range, and as_of would give every run "
-                "the same one; start it again without as_of"
+                "as_of: a backfill takes its dates from its range, and as_of would give every run the same "
+                "one. Start one of 'Missing and Errored Runs' over the same range, with as_of empty and "
+                "'Override parameters on existing runs' ticked: or else the runs keep their parameters"
             )
         arguments = job_arguments(self)
         as_of_date(arguments["--as-of"])

@@ -122,8 +122,8 @@ class TestRefusedBeforeSubmitting:
 
     def test_a_backfill_that_carries_a_date(self, render: Render) -> None:
         message = refusal(*render(params={"as_of": "2011-12-10"}, run_type="backfill"))
-        assert "as_of" in message
-        assert "backfill" in message
+        assert "as_of: a backfill takes its dates from its range" in message
+        assert "'Override parameters on existing runs' ticked" in message
 
     def test_an_unknown_segment_map(self, render: Render) -> None:
         message = refusal(*render(params={"segment_map": "rf12"}))

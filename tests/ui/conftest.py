@@ -19,12 +19,8 @@ import pytest
 
 from include.commands.postgres import free_port
 from include.pipeline import DAG_ID, PROJECT
+from tests.browser import browser
 
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_OPTIONS = [
-    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
-    *["--disable-background-networking", "--disable-component-update"],
-]
 READY = re.compile(r"Airflow  (\S+)  user (\S+)  password (\S+)")
 
 
@@ -140,18 +136,12 @@ def make_ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUi]:
 @pytest.fixture(scope="session")
 def page(make_ui: MakeUi) -> Iterator[Any]:
     """A browser that is signed in."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
     address, user, password = make_ui.sign_in()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(address)
         page.get_by_placeholder("Username").or_(page.locator("input[name=username]")).first.fill(user)
         page.locator("input[type=password]").fill(password)
         page.locator("button[type=submit]").click()
         page.wait_for_url(lambda url: "login" not in url)
         yield page
-        browser.close()

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from include.pipeline import DAG_ID, TASKS
+from tests.browser import picture
 from tests.jobs.shop import CUT_POINTS, TEXTS
 from tests.ui.conftest import MakeUi
 
@@ -46,6 +47,7 @@ def run_backfill(
     form.locator("input[name=max_active_runs]").fill("2")
     if backwards:
         form.get_by_text("Run Backwards").click()
+    picture(page, "backfill")
     form.get_by_role("button", name="Run Backfill").click()
     make_ui.until("the backfill is there", lambda: {b["id"] for b in backfills(make_ui)} - before, 60)
     make_ui.until("it ends", lambda: all(b["completed_at"] for b in backfills(make_ui)), 600)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from include.pipeline import DAG_ID, TASKS
+from tests.browser import picture
 from tests.ui.conftest import MakeUi
 
 FIRST, SECOND = "2011-01-27", "2011-01-28"  # days that the shop's backfills cover; no file landed on them
@@ -83,6 +84,13 @@ def test_ten_backfills_in_a_row_leave_the_scheduler_alive(unpaused: MakeUi) -> N
     assert unpaused.get("monitor/health")["scheduler"]["status"] == "healthy"
 
 
+def test_a_refused_backfill_is_mended_by_one_that_overrides_its_parameters(unpaused: MakeUi) -> None:
+    """As the refusal says. Without other parameters the runs would keep those that were refused."""
+    backfill = start_backfill(unpaused, ("2011-01-10", "2011-01-10"), reprocess="failed", dag_run_conf={})
+    unpaused.until("the refused run succeeds", is_in(unpaused, "2011-01-10", "success"), 300)
+    cancel(unpaused, backfill)
+
+
 # -- a cancelled backfill -----------------------------------------------------------------------
 
 
@@ -126,7 +134,10 @@ def test_clearing_segment_of_an_old_run_publishes_that_date_again_and_nothing_el
     before = tries(cancelled, SECOND)
     run = run_of(cancelled, SECOND)["dag_run_id"]
     page.goto(f"{cancelled.client.base_url}/dags/{DAG_ID}/runs/{run}/tasks/segment")
-    page.get_by_role("button", name="Press shift+c to clear").click()
+    button = page.get_by_role("button", name="Press shift+c to clear")
+    button.hover()
+    picture(page, "clear-task")
+    button.click()
     form = page.get_by_role("dialog").first
     form.get_by_text("Affected Tasks: 2").wait_for()
     form.get_by_role("button", name="Confirm").click()
