@@ -1,7 +1,7 @@
 # `make help` lists the commands. Nothing is written outside this folder and LAKE.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench guard sample fetch-online-retail ui vacuum up land down destroy lock format clean
+.PHONY: help run test bench guard sample fetch-online-retail ui notebook vacuum up land down destroy lock format clean
 
 DATA ?=
 AS_OF ?=
@@ -25,7 +25,7 @@ run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=
 	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.commands.run --sample data/sample --as-of "$$AS_OF" \
 		--params "$$PARAMS" $${DATA:+--data "$$DATA"} $${LAKE:+--lake "$$LAKE"}
 
-test: .venv/.ready  ## lint, types and all tests
+test: .venv/.ready .cache/notebook-venv/.ready  ## lint, types and all tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -48,6 +48,9 @@ fetch-online-retail: .venv/.ready  ## the public Online Retail data as daily CSV
 
 ui: .venv/.ready  ## Airflow with its UI on this machine, until Ctrl-C [LAKE=folder] [PORT=8080]
 	@exec .venv/bin/python -m include.commands.ui "$${LAKE:-lakes/sample}" --home "$$AIRFLOW_HOME/ui" --port "$$PORT"
+
+notebook: .cache/notebook-venv/.ready  ## JupyterLab with the notebooks on a lake, until Ctrl-C [LAKE=folder]
+	@exec .venv/bin/python -m include.commands.notebook "$${LAKE:-lakes/sample}"
 
 up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 	@include/compose/up
@@ -77,6 +80,16 @@ format: .venv/.ready  ## format the code
 	@.venv/bin/python -m venv --clear $(@D)
 	@.venv/bin/uv pip install --quiet --no-cache --no-config --compile-bytecode --python $(@D)/bin/python \
 		--require-hashes -r $<
+	@touch $@
+
+# On top of .venv, whose packages it sees by a .pth file: Spark is there once, and `make run` waits for nobody's
+# Jupyter.
+.cache/notebook-venv/.ready: requirements-notebook.lock .venv/.ready
+	@.venv/bin/python -m venv --clear --without-pip $(@D)
+	@.venv/bin/uv pip install --quiet --no-cache --no-config --compile-bytecode --python $(@D)/bin/python \
+		--require-hashes -r $<
+	@.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		>"$$(echo $(@D)/lib/python3*/site-packages)/project.pth"
 	@touch $@
 
 .venv/.ready: requirements.lock include/local/setup.sh

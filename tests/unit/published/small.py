@@ -1,7 +1,7 @@
 """A snapshot that is small enough to count by hand, as its published files."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,19 +15,20 @@ from include.settings import RunConfig
 
 AS_OF = date(2011, 12, 10)
 HOSTILE = "<script>alert(1)</script>"  # the country of two customers
-# Country, days since the last purchase, orders, spend, R and F score, segment.
+FORMULA = "=cmd|'/c calc'!A1"  # the id of a customer
+# Id, country, days since the last purchase, orders, spend, score, segment.
 CUSTOMERS = [
-    ("EIRE", 1, 9, "1000.00", 5, 5, "Champions"),
-    ("EIRE", 1, 4, "100.00", 5, 4, "Champions"),
-    (HOSTILE, 40, 1, "10.00", 3, 1, "Promising"),
-    (HOSTILE, 41, 1, "12.00", 3, 1, "Promising"),
-    (None, 300, 1, "-5.00", 1, 1, "Lost"),
+    ("12347", "EIRE", 1, 9, "1000.00", "555", "Champions"),
+    ("12348", "EIRE", 1, 4, "100.00", "544", "Champions"),
+    ("12349", HOSTILE, 40, 1, "10.00", "313", "Promising"),
+    ("12350", None, 300, 1, "-5.00", "111", "Lost"),
+    (FORMULA, HOSTILE, 41, 1, "12.00", "313", "Promising"),
 ]
 MOVES = [("Champions", "Champions", 1), ("Promising", "Champions", 1), ("Not yet a customer", "Promising", 2)]
 CUTS = {
-    "recency_days": [1, 1, 41, 300],
-    "frequency": [1, 1, 4, 9],
-    "monetary": ["-5.00", "10.00", "12.00", "100.00"],
+    "recency_days": [1, 1, 41, 41],
+    "frequency": [1, 1, 1, 4],
+    "monetary": ["-5.00", "-5.00", "12.00", "100.00"],
 }
 
 
@@ -44,23 +45,47 @@ def write_snapshot(folder: Path, config: RunConfig) -> Path:
 
 
 def write_customers(folder: Path) -> None:
-    names = ("country", "recency_days", "frequency", "monetary", "r_score", "f_score", "segment")
-    columns = dict(zip(names, map(list, zip(*CUSTOMERS, strict=True)), strict=True))
-    columns["monetary"] = [Decimal(str(amount)) for amount in columns["monetary"]]
-    types = CUSTOMER_SEGMENTS.arrow_schema
-    arrays = {name: pa.array(columns[name], types.field(name).type) for name in names}
-    pq.write_table(pa.table(arrays), folder / "customer_segments.parquet")
+    rows = [customer_row(*customer) for customer in sorted(CUSTOMERS)]
+    pq.write_table(
+        pa.Table.from_pylist(rows, CUSTOMER_SEGMENTS.arrow_schema), folder / "customer_segments.parquet"
+    )
+
+
+def customer_row(
+    customer_id: str, country: str | None, days: int, orders: int, spent: str, score: str, segment: str
+) -> dict[str, object]:
+    monetary, last = Decimal(spent), AS_OF - timedelta(days=days)
+    r, f, m = map(int, score)
+    return {
+        "as_of": AS_OF,
+        "customer_id": customer_id,
+        "country": country,
+        "first_purchase_date": last - timedelta(days=orders - 1),
+        "last_purchase_date": last,
+        "recency_days": days,
+        "frequency": orders,
+        "monetary": monetary,
+        "gross": monetary + 20,
+        "returned": Decimal("20.00"),
+        "avg_order_value": (monetary / orders).quantize(Decimal("0.01")),
+        "r_score": r,
+        "f_score": f,
+        "m_score": m,
+        "rfm_score": score,
+        "segment": segment,
+        "previous_segment": None,
+    }
 
 
 def write_summary(folder: Path, config: RunConfig) -> None:
     rows = []
     for name in config.segment_map.names:
-        amounts = [Decimal(customer[3]) for customer in CUSTOMERS if customer[6] == name]
+        amounts = [Decimal(customer[4]) for customer in CUSTOMERS if customer[6] == name]
         row = dict.fromkeys(SEGMENT_SUMMARY.names, "") | {
             "segment": name,
             "customers": len(amounts),
             "customer_share": len(amounts) / len(CUSTOMERS),
-            "orders": sum(customer[2] for customer in CUSTOMERS if customer[6] == name),
+            "orders": sum(customer[3] for customer in CUSTOMERS if customer[6] == name),
             "revenue": sum(amounts, Decimal(0)),
         }
         rows.append(row)
