@@ -1,18 +1,14 @@
-"""The web application: the pages of published snapshots and their files.
+"""The web application: the files of published snapshots, the pages of routes.py, and all errors.
 
 Airflow authorizes every request: only people who may read the DAG get an answer. This is the only module
 of the pages that imports Airflow, and only the API server loads it.
 """
 
-import os
-from datetime import date
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.datastructures import MutableHeaders
@@ -20,16 +16,18 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.errors import UserError
-from include.lake.paths import Lake
 from include.pages import layout
-from include.pages.snapshot import find_file, find_snapshot, read_snapshot
-from include.pipeline import DAG_ID, LAKE_VARIABLE, REPORT
+from include.pages.chosen import Chosen
+from include.pages.routes import ByPath, VariantByPath, addresses_of, router
+from include.pages.snapshot import find_file, read_snapshot
+from include.pipeline import DAG_ID, REPORT
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "frame-ancestors 'self'",
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",  # a cache on the way would answer people who are not authorized
 }
 # A report has its style inside, and nothing else. It was made from the shop's data, so it gets no origin.
 REPORT_HEADERS = {
@@ -37,8 +35,6 @@ REPORT_HEADERS = {
     "sandbox"
 }
 LOG_IN = f"Log in to Airflow with an account that may read the DAG {DAG_ID}, and open this page again."
-# The characters of RunConfig.variant: no label can lead out of its folder.
-Variant = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_=,-]+$")]
 
 
 class SecurityHeaders:
@@ -78,40 +74,31 @@ def stylesheet() -> FileResponse:
 
 
 @app.get("/snapshots/{as_of}/")
-def page(request: Request, as_of: date) -> HTMLResponse:
-    return snapshot_page(request, snapshot_folder(as_of))
+def page(request: Request, chosen: ByPath) -> HTMLResponse:
+    return snapshot_page(request, chosen)
 
 
 @app.get("/snapshots/{as_of}/{name}")
-def file(as_of: date, name: str) -> FileResponse:
-    return download(snapshot_folder(as_of), name)
+def file(chosen: ByPath, name: str) -> FileResponse:
+    return download(chosen.folder, name)
 
 
 @app.get("/snapshots/variants/{variant}/{as_of}/")
-def variant_page(request: Request, variant: Variant, as_of: date) -> HTMLResponse:
-    return snapshot_page(request, snapshot_folder(as_of, variant))
+def variant_page(request: Request, chosen: VariantByPath) -> HTMLResponse:
+    return snapshot_page(request, chosen)
 
 
 @app.get("/snapshots/variants/{variant}/{as_of}/{name}")
-def variant_file(variant: Variant, as_of: date, name: str) -> FileResponse:
-    return download(snapshot_folder(as_of, variant), name)
+def variant_file(chosen: VariantByPath, name: str) -> FileResponse:
+    return download(chosen.folder, name)
 
 
-def snapshot_folder(as_of: date, variant: str | None = None) -> Path:
-    root = os.environ.get(LAKE_VARIABLE)
-    if not root:
-        raise HTTPException(
-            404, f"{LAKE_VARIABLE} is not set in the API server. Set it to the lake's folder."
-        )
-    folder = find_snapshot(Lake(Path(root)), as_of, variant)
-    if folder is None:
-        of_variant = f" of the variant {variant}" if variant else ""
-        raise HTTPException(404, f"No snapshot{of_variant} as of {as_of} is published here.")
-    return folder
+app.include_router(router)
 
 
-def snapshot_page(request: Request, folder: Path) -> HTMLResponse:
-    return HTMLResponse(layout.snapshot_page(read_snapshot(folder), stylesheet_url(request)))
+def snapshot_page(request: Request, chosen: Chosen) -> HTMLResponse:
+    content = read_snapshot(chosen.folder)
+    return HTMLResponse(layout.page("snapshot", addresses_of(request), chosen=chosen, snapshot=content))
 
 
 def download(folder: Path, name: str) -> FileResponse:
@@ -140,7 +127,8 @@ def show_http_error(request: Request, error: AnyHTTPException) -> HTMLResponse:
 
 @app.exception_handler(RequestValidationError)
 def show_wrong_address(request: Request, error: RequestValidationError) -> HTMLResponse:
-    explanation = "No snapshot has this address. Dates are written as 2011-12-10."
+    wrong = ", ".join(sorted({str(problem["loc"][-1]) for problem in error.errors()}))
+    explanation = f"No snapshot has this address, wrong is: {wrong}. Dates are written as 2011-12-10."
     return error_page(request, HTTPStatus.NOT_FOUND, explanation)
 
 
@@ -168,9 +156,4 @@ def show_bug(request: Request, error: Exception) -> HTMLResponse:
 
 
 def error_page(request: Request, status: HTTPStatus, explanation: str) -> HTMLResponse:
-    return HTMLResponse(layout.error_page(status, explanation, stylesheet_url(request)), status)
-
-
-def stylesheet_url(request: Request) -> str:
-    """A path and not a URL with a host: behind a proxy, Airflow may not know its own host and scheme."""
-    return f"{request.scope.get('root_path', '')}{app.url_path_for('stylesheet')}"
+    return HTMLResponse(layout.error_page(status, explanation, addresses_of(request)), status)

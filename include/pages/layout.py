@@ -5,8 +5,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from include.pages.snapshot import Snapshot
+from include.pages.addresses import Addresses
 from include.pipeline import REPORT
+from include.published.report import change, count, share
 
 STYLESHEET = Path(__file__).with_name("static") / "style.css"
 TEMPLATES = Environment(
@@ -16,14 +17,22 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+TEMPLATES.globals |= {"count": count, "share": share, "change": change, "report": REPORT}
+# The pages by their paths, as the navigation has them.
+SECTIONS = {
+    "": "Overview",
+    "movement": "Movement",
+    "trends": "Trends",
+    "customer": "Customer",
+    "quality": "Data quality",
+}
 
 
-def snapshot_page(snapshot: Snapshot, stylesheet_url: str) -> str:
-    return TEMPLATES.get_template("snapshot.html").render(
-        snapshot=snapshot, stylesheet_url=stylesheet_url, report=REPORT
-    )
+def page(template: str, addresses: Addresses, section: str | None = None, **content: object) -> str:
+    """A page. Its section is marked in the navigation, and its snapshot stays chosen in the links there."""
+    context = {"chosen": None, **content, "addresses": addresses, "section": section, "sections": SECTIONS}
+    return TEMPLATES.get_template(f"{template}.html").render(context)
 
 
-def error_page(status: HTTPStatus, explanation: str, stylesheet_url: str) -> str:
-    template = TEMPLATES.get_template("error.html")
-    return template.render(status=status, explanation=explanation, stylesheet_url=stylesheet_url)
+def error_page(status: HTTPStatus, explanation: str, addresses: Addresses) -> str:
+    return page("error", addresses, status=status, explanation=explanation)

@@ -77,11 +77,12 @@ def configured(chart: alt.TopLevelMixin, description: str, padding: int = 16) ->
 
 def svg(chart: alt.TopLevelMixin) -> str:
     """The chart as SVG for an HTML page: its text takes the colour of the text around it, and a screen reader
-    says its description."""
+    says its description and not each of its marks."""
     specification = chart.to_dict()
     drawn: str = vl_convert.vegalite_to_svg(specification)
     label = f'<svg role="img" aria-label="{escape(specification["description"])}"'
-    return drawn.replace("<svg", label, 1).replace(f'"{INK}"', '"currentColor"')
+    labelled = drawn.replace("<svg", label, 1).replace("<g", '<g aria-hidden="true"', 1)
+    return labelled.replace(f'"{INK}"', '"currentColor"')
 
 
 # -- charts -------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from include.lake.record import RECORD, InputFile, PublishedConfig, RunRecord
 from include.lake.state import StageRecord, state_text
 from include.pipeline import LAKE_VARIABLE, PROJECT, TASKS
 from include.settings import RunConfig
+from tests.unit.published.small import write_snapshot
 
 # Airflow reads its settings when it is imported, so before any fixture. Where the tests of another folder
 # have imported it, it has a home of its own already.
@@ -36,6 +37,7 @@ AS_OF = date(2011, 12, 10)
 VARIANT = "lookback_days=90,segment_map=rf10"
 SUMMARY = [["segment", "customers", "customer_share"], ["Champions", "3", "0.7500"], ["Lost", "1", "0.2500"]]
 Publish = Callable[..., Path]
+Shop = Callable[..., Path]
 
 
 @pytest.fixture
@@ -53,9 +55,7 @@ def publish(lake: Lake, config: RunConfig) -> Publish:
         variant: str | None = None, dag_run: str = "manual__1", summary: list[list[str]] = SUMMARY
     ) -> Path:
         link = lake.published(AS_OF, variant)
-        version = link.parent / ".versions" / f"{link.name}.0123456789ab"
-        version.mkdir(parents=True)
-        link.symlink_to(version.relative_to(link.parent))
+        version = linked_version(link)
         with (version / "segment_summary.csv").open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows(summary)
         (version / "rfm_df.csv").write_bytes(b"as_of,customer_id\r\n2011-12-10,17850\r\n")
@@ -63,6 +63,27 @@ def publish(lake: Lake, config: RunConfig) -> Publish:
         return version
 
     return published
+
+
+@pytest.fixture
+def shop(lake: Lake, config: RunConfig) -> Shop:
+    """Publishes the customers of tests/unit/published/small.py, as of any date."""
+
+    def published(as_of: date = AS_OF, variant: str | None = None) -> Path:
+        version = linked_version(lake.published(as_of, variant))
+        record = run_record(config, variant, "manual__1").model_copy(update={"as_of": as_of})
+        (version / RECORD).write_text(state_text(record))
+        return write_snapshot(version, config)
+
+    return published
+
+
+def linked_version(link: Path) -> Path:
+    """The folder of a new version, with the link of its date to it."""
+    version = link.parent / ".versions" / f"{link.name}.0123456789ab"
+    version.mkdir(parents=True)
+    link.symlink_to(version.relative_to(link.parent))
+    return version
 
 
 def run_record(config: RunConfig, variant: str | None, dag_run: str) -> RunRecord:

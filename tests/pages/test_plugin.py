@@ -64,6 +64,21 @@ print(json.dumps([links, errors]))
     assert errors == {}
 
 
+def test_airflow_shows_the_pages_in_its_navigation_and_beside_the_dag(tmp_path: Path) -> None:
+    script = """
+import json
+from airflow import plugins_manager
+from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
+views, _ = plugins_manager._get_ui_plugins()
+ours = [ExternalViewResponse(**view) for view in views if view["name"] == "Customer segments"]
+print(json.dumps([[view.destination, view.href, view.url_route] for view in ours]))
+"""
+    assert json.loads(run_python(script, tmp_path)) == [
+        ["nav", "rfm/", "customer-segments"],
+        ["dag", "rfm/", "customer-segments-tab"],
+    ]
+
+
 def test_the_api_server_mounts_the_pages(tmp_path: Path) -> None:
     script = f"""
 import airflow.api_fastapi.app as server

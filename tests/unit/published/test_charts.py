@@ -1,5 +1,6 @@
 """The charts: colours, what is drawn, and what a screen reader says."""
 
+import re
 from collections import Counter
 from decimal import Decimal
 
@@ -106,3 +107,10 @@ def test_text_takes_the_colour_of_the_page() -> None:
 )
 def test_a_snapshot_without_customers_has_charts_too(chart: TopLevelMixin) -> None:
     assert charts.svg(chart).startswith("<svg")
+
+
+def test_a_screen_reader_says_the_description_and_no_single_mark() -> None:
+    drawn = charts.svg(charts.country_bars(SPREAD.countries))
+    description = "Number of customers in the countries with the most of them."
+    assert re.match(rf'<svg role="img" aria-label="{description}" [^>]*><g aria-hidden="true" ', drawn)
+    assert re.sub(r"<g[ >].*</g>", "", drawn).endswith("></svg>"), "all marks are in that group"

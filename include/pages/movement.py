@@ -1,0 +1,170 @@
+"""How customers moved between the segments of any two dates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import HTTPException
+from markupsafe import Markup
+
+from include.lake.record import read_run_record
+from include.pages.chosen import Chosen, chosen_snapshot
+from include.published import charts
+from include.published.catalog import SnapshotName
+from include.published.comparison import (
+    COLUMNS,
+    Group,
+    Moved,
+    group_rows,
+    moved_customers,
+    moves_between,
+)
+from include.published.customers import LAST_PAGE, PAGE_ROWS, csv_lines
+from include.published.files import header
+from include.published.report import NO_LONGER, NOT_YET
+from include.published.snapshot import Move
+
+USUAL_DAYS = 30  # apart, unless another date is chosen
+LEFT, WON_BACK = "left", "won-back"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose list is wanted: of a named group, or of a pair of segments."""
+
+    group: str = LEFT
+    was: str | None = None
+    now: str | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """As in an address."""
+        if self.was is not None and self.now is not None:
+            return {"was": self.was, "now": self.now}
+        return {"group": self.group}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The chosen snapshot, and an earlier one."""
+
+    chosen: Chosen
+    before: Chosen
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        return self.before.folder, self.chosen.folder
+
+
+@dataclass(frozen=True)
+class Movement:
+    best: str  # the best segment
+    rows: Sequence[str]  # segments then
+    columns: Sequence[str]  # segments now
+    cells: Mapping[tuple[str, str], int]
+    chart: Markup
+    title: str  # of the list
+    total: int | None  # customers of the list, where the cells have their number
+    customers: Sequence[Moved]
+    page: int
+    more: bool
+
+
+def earlier_snapshots(chosen: Chosen) -> list[SnapshotName]:
+    return [name for name in chosen.alike if name.as_of < chosen.name.as_of]
+
+
+def pair_of(chosen: Chosen, before: str | None) -> Pair | None:
+    """The chosen snapshot and the one to compare it with: about USUAL_DAYS before, if none is named. None
+    where there is no earlier one."""
+    earlier = earlier_snapshots(chosen)
+    if not earlier:
+        return None
+    if before is None:
+        apart = (name for name in earlier if (chosen.name.as_of - name.as_of).days >= USUAL_DAYS)
+        return Pair(chosen, chosen_snapshot(str(next(apart, earlier[-1]))))
+    other = chosen_snapshot(before)
+    if other.name not in earlier:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND,
+            f"{other.name} is not an earlier snapshot of the same variant as {chosen.name}. Choose one of "
+            f"{', '.join(map(str, earlier[:10]))}.",
+        )
+    return Pair(chosen, other)
+
+
+def read_movement_page(pair: Pair, asked: Asked, page: int) -> Movement:
+    names = read_run_record(pair.chosen.folder).config.segment_map.names
+    moves = moves_of(*pair.folders)
+    cells = {(move.before, move.now): move.customers for move in moves}
+    group = group_of(asked, names)
+    found = moved_customers(*pair.folders, group, page)
+    total = number_of(group, cells)
+    if page > 1 and not found:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"The list has fewer than {page} pages.")
+    return Movement(
+        best=names[0],
+        rows=in_order([move.before for move in moves], names),
+        columns=in_order([move.now for move in moves], names),
+        cells=cells,
+        chart=drawn(*pair.folders, tuple(names)),
+        title=title_of(asked, names),
+        total=total,
+        customers=found,
+        page=page,
+        more=len(found) == PAGE_ROWS and page < LAST_PAGE,
+    )
+
+
+moves_of = lru_cache(maxsize=32)(moves_between)  # a version of a snapshot never changes
+
+
+def in_order(found: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Segments by rank, then those that the map does not have."""
+    return sorted(set(found), key=lambda name: (names.index(name) if name in names else len(names), name))
+
+
+@lru_cache(maxsize=32)
+def drawn(before: Path, now: Path, names: tuple[str, ...]) -> Markup:
+    moves: list[Move] = moves_of(before, now)
+    known = {*names, NOT_YET, NO_LONGER}
+    others = sorted({name for move in moves for name in (move.before, move.now)} - known)
+    return Markup(charts.svg(charts.movement_map(moves, [*names, *others], [NOT_YET, NO_LONGER])))
+
+
+def group_of(asked: Asked, names: Sequence[str]) -> Group:
+    if asked.was is not None and asked.now is not None:
+        return Group(then=asked.was, now=asked.now)
+    if asked.group == WON_BACK:
+        return Group(won_back=True)
+    if asked.group == LEFT:
+        return Group(left=names[0])
+    raise HTTPException(
+        HTTPStatus.NOT_FOUND,
+        f"There is no such list. There are {LEFT} and {WON_BACK}, and those of the table.",
+    )
+
+
+def title_of(asked: Asked, names: Sequence[str]) -> str:
+    if asked.was is not None and asked.now is not None:
+        return f"{asked.was}, now {asked.now}"
+    return "Won back" if asked.group == WON_BACK else f"Left {names[0]}"
+
+
+def number_of(group: Group, cells: Mapping[tuple[str, str], int]) -> int | None:
+    if group.won_back:
+        return None
+    if group.left is not None:
+        return sum(n for (was, now), n in cells.items() if was == group.left != now)
+    return sum(n for (was, now), n in cells.items() if (was, now) == (group.then, group.now))
+
+
+def movement_csv(pair: Pair, asked: Asked) -> Iterator[bytes]:
+    """All customers of the list, by their ids."""
+    names = read_run_record(pair.chosen.folder).config.segment_map.names
+    group = group_of(asked, names)
+    yield header(COLUMNS)
+    for rows in group_rows(*pair.folders, group):
+        yield csv_lines(rows.to_pylist())

@@ -1,0 +1,71 @@
+"""The overview: what the report of a snapshot shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+
+from markupsafe import Markup
+
+from include.lake.record import RunRecord, read_run_record
+from include.pipeline import REPORT
+from include.published import charts
+from include.published.report import drawn, rejects
+from include.published.snapshot import Segment, read_segments
+
+
+@dataclass(frozen=True)
+class Overview:
+    dag_run: str
+    published_at: str
+    has_report: bool  # older snapshots have none
+    compared: date | None  # what the movement is since
+    segments: Sequence[Segment]
+    colours: Mapping[str, str]  # of the segments
+    charts: Mapping[str, Markup]
+    warnings: Sequence[str]
+    rejects: Sequence[tuple[str, int]]  # lines by reason
+
+    @property
+    def customers(self) -> int:
+        return sum(segment.customers for segment in self.segments)
+
+    @property
+    def orders(self) -> int:
+        return sum(segment.orders for segment in self.segments)
+
+    @property
+    def revenue(self) -> Decimal:
+        return sum((segment.revenue for segment in self.segments), Decimal(0))
+
+
+# A version of a snapshot never changes, and drawing it takes seconds.
+@lru_cache(maxsize=32)
+def read_overview(folder: Path) -> Overview:
+    """The overview of the snapshot in a folder. Raises OutdatedError where a file is missing or damaged."""
+    record = read_run_record(folder)
+    segments = read_segments(folder, record.config.segment_map)
+    return Overview(
+        dag_run=record.dag_run,
+        published_at=record.published_at,
+        has_report=(folder / REPORT).is_file(),
+        compared=compared(record),
+        segments=segments,
+        colours={segment.name: charts.colour(segment.rank, len(segments)) for segment in segments},
+        charts=drawn(folder, segments),
+        warnings=warnings(record),
+        rejects=rejects(record.stages),
+    )
+
+
+def warnings(record: RunRecord) -> list[str]:
+    return [sentence for stage in record.stages.values() for sentence in stage.warnings or ()]
+
+
+def compared(record: RunRecord) -> date | None:
+    """The comparison date. None where the configuration of that time had none."""
+    settings = record.config.__pydantic_extra__.get("settings")
+    days = settings.get("compare_days") if isinstance(settings, dict) else None
+    return record.as_of - timedelta(days=days) if isinstance(days, int) else None

@@ -1,0 +1,77 @@
+"""Customers, revenue shares and cut points over all snapshots of a variant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from markupsafe import Markup
+
+from include.errors import UserError
+from include.lake.record import read_run_record
+from include.pages.chosen import Chosen, lake
+from include.pages.snapshot import find_snapshot
+from include.published import charts, time_charts
+from include.published.catalog import SnapshotName
+from include.published.customers import csv_lines
+from include.published.files import header
+from include.published.over_time import Then, read_then
+
+SHOWN = 60  # dates in the table; the CSV file has all
+COLUMNS = ["as_of", "segment", "customers", "customer_share", "revenue", "revenue_share"]
+
+
+@dataclass(frozen=True)
+class Trends:
+    thens: Sequence[Then]  # the oldest first
+    names: Sequence[str]  # of the segments
+    left_out: Mapping[SnapshotName, str]  # snapshots that cannot be read, with the reason
+    charts: Mapping[str, Markup]
+
+    @property
+    def newest(self) -> list[Then]:
+        return list(reversed(self.thens))[:SHOWN]
+
+
+def read_trends(chosen: Chosen) -> Trends:
+    """Names and ranks of the segments are those of the chosen snapshot."""
+    names = tuple(read_run_record(chosen.folder).config.segment_map.names)
+    folders, left_out = readable(chosen)
+    thens = [read_then(folder, as_of) for as_of, folder in folders.items()]
+    return Trends(thens, names, left_out, drawn(tuple(folders.items()), names))
+
+
+def readable(chosen: Chosen) -> tuple[dict[date, Path], dict[SnapshotName, str]]:
+    """The folders of all snapshots of the variant, the oldest first, and those that cannot be read."""
+    folders, left_out = dict[date, Path](), dict[SnapshotName, str]()
+    for name in reversed(chosen.alike):
+        folder = find_snapshot(lake(), name.as_of, name.variant)
+        try:
+            if folder is not None:
+                read_then(folder, name.as_of)
+                folders[name.as_of] = folder
+        except UserError as error:
+            left_out[name] = str(error)
+    return folders, left_out
+
+
+@lru_cache(maxsize=8)
+def drawn(folders: tuple[tuple[date, Path], ...], names: tuple[str, ...]) -> dict[str, Markup]:
+    """The charts as SVG, by name. What is drawn is text to the library, so it can be trusted as markup."""
+    thens = [read_then(folder, as_of) for as_of, folder in folders]
+    found = {
+        "segments": time_charts.segments_over_time(thens, names),
+        "revenue": time_charts.revenue_shares_over_time(thens, names),
+        **{metric: time_charts.cut_points_over_time(metric, thens) for metric in charts.METRICS},
+    }
+    return {name: Markup(charts.svg(chart)) for name, chart in found.items()}
+
+
+def trends_csv(chosen: Chosen) -> Iterator[bytes]:
+    """One row for each date and segment."""
+    yield header(COLUMNS)
+    folders, _ = readable(chosen)
+    for as_of, folder in folders.items():
+        then = read_then(folder, as_of)
+        yield csv_lines({"as_of": then.as_of, **vars(segment)} for segment in then.segments.values())

@@ -1,0 +1,140 @@
+"""Data quality: runs, files, rows and rejects."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from include.lake.record import RECORD, FileCounts, InputFile, RunRecord
+from include.lake.state import read_state, state_text
+from include.published.files import write_small_csv
+from include.published.tables import REJECTS
+from tests.pages.conftest import AS_OF, Shop
+from tests.pages.test_overview import EARLIER, words
+from tests.unit.published.small import FORMULA, HOSTILE
+
+SECOND = 10**9  # in nanoseconds
+
+
+def with_files(folder: Path, files: int = 2) -> Path:
+    """The snapshot with landed files of 10, 20, ... lines, of which one each is rejected, and a second one of
+    the last file."""
+    entries = {
+        f"shop/{number:03}.csv": InputFile(
+            batch="b",
+            size=100 * number,
+            modified=number * SECOND,
+            rows=10 * number,
+            kept=10 * number - (number == files),
+            rejects={"quantity_unreadable": 1} if number == files else {},
+            clean=FileCounts(kept=10 * number - 1 - (number == files), rejects={"missing_customer": 1}),
+        )
+        for number in range(1, files + 1)
+    }
+    record = read_state(folder / RECORD, RunRecord)
+    ingest = record.stages["ingest"].model_copy(
+        update={
+            "rows_in": 30,
+            "rejects": {"quantity_unreadable": 1},
+            "files_not_counted": {f"{HOSTILE}.csv": "still written"},
+            "warnings": [f"{HOSTILE} looks doubtful"],
+        }
+    )
+    clean = record.stages["clean"].model_copy(update={"rows_out": 27, "rejects": {"missing_customer": 2}})
+    stages = record.stages | {"ingest": ingest, "clean": clean}
+    changed = record.model_copy(update={"input_files": entries, "stages": stages})
+    (folder / RECORD).write_text(state_text(changed))
+    reject = ("clean", "shop/001.csv", 7, "missing_customer", f"1,{HOSTILE}")
+    formula = ("clean", "shop/001.csv", 8, "missing_customer", FORMULA)
+    rows = [dict(zip(REJECTS.names, row, strict=True)) for row in (reject, formula)]
+    write_small_csv(folder / "rejects.csv", REJECTS.names, rows)
+    return folder
+
+
+def test_rows_by_task_and_rejects_by_reason_with_examples(reader: TestClient, shop: Shop) -> None:
+    with_files(shop())
+    answer = reader.get("/quality")
+    text = words(answer.text)
+    assert "ingest 30 1 4 1.0" in text
+    assert f"missing customer 2 6.7% shop/001.csv line 7 1,{HOSTILE} shop/001.csv line 8 {FORMULA}" in text
+    assert "quantity unreadable 1 3.3%" in text
+    assert "<script" not in answer.text
+
+
+def test_warnings_and_files_that_are_not_counted_are_shown(reader: TestClient, shop: Shop) -> None:
+    with_files(shop())
+    text = words(reader.get("/quality").text)
+    assert f"{HOSTILE} looks doubtful" in text
+    assert f"Not counted: {HOSTILE}.csv, still written" in text
+
+
+def test_the_files_are_sorted_and_paged(reader: TestClient, shop: Shop) -> None:
+    with_files(shop(), 60)
+
+    def files(**query: object) -> list[str]:
+        page = reader.get("/quality", params=query).text  # type: ignore[arg-type]
+        return re.findall(r'<th scope="row">shop/(\d+)\.csv</th>', page)
+
+    assert files()[0] == "060", "the newest"
+    assert len(files()) == 50
+    assert files(page=2) == [f"{number:03}" for number in range(10, 0, -1)]
+    assert files(sort="file")[0] == "001"
+    assert files(sort="-rejected")[:2] == ["060", "001"]
+    assert "shop/060.csv 1970-01-01 00:01 6,000 600 598 2" in words(reader.get("/quality").text)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"sort": "raw"}, "Sort by file, modified, bytes, lines, kept, rejected."),
+        ({"page": "2"}, "The last page of files is 1."),
+        ({"page": "-1"}, "wrong is: page."),
+    ],
+)
+def test_an_order_or_a_page_that_does_not_exist_is_a_404(
+    reader: TestClient, shop: Shop, query: dict[str, str], expected: str
+) -> None:
+    with_files(shop())
+    answer = reader.get("/quality", params=query)
+    assert answer.status_code == 404
+    assert expected in answer.text
+
+
+def test_files_are_downloaded(reader: TestClient, shop: Shop) -> None:
+    with_files(shop())
+    answer = reader.get("/quality/files.csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="files-2011-12-10.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    found = [(row["file"], row["lines"], row["kept"], row["reasons"]) for row in rows]
+    assert found == [
+        ("shop/001.csv", "10", "9", "missing customer 1"),
+        ("shop/002.csv", "20", "18", "quantity unreadable 1, missing customer 1"),
+    ]
+
+
+def test_the_runs_of_all_dates_are_there_and_downloaded(reader: TestClient, shop: Shop) -> None:
+    with_files(shop(EARLIER))
+    with_files(shop(AS_OF))
+    text = words(reader.get("/quality", params={"snapshot": "2011-12-09"}).text)
+    assert "2011-12-10 30 27 4 5.0 1 2011-12-10T02:05:00+00:00 manual__1 2011-12-09 30 27 4" in text
+    lines = reader.get("/quality/runs.csv").text.splitlines()
+    assert lines[1] == "2011-12-10,manual__1,2011-12-10T02:05:00+00:00,30,27,4,5.0,1"
+    assert lines[2].startswith("2011-12-09,manual__1,")
+
+
+def test_a_damaged_snapshot_is_left_out_and_named(reader: TestClient, shop: Shop) -> None:
+    with_files(shop(AS_OF))
+    (shop(EARLIER) / RECORD).write_text("{")
+    text = words(reader.get("/quality").text)
+    assert "Left out: 2011-12-09," in text
+    assert "clear the run from `ingest` onwards" in text
+
+
+def test_damaged_rejects_say_what_to_clear(reader: TestClient, shop: Shop) -> None:
+    (with_files(shop()) / "rejects.csv").write_bytes(b"stage,file\r\n\xff")
+    answer = reader.get("/quality")
+    assert answer.status_code == 409
+    assert "rejects.csv is missing or damaged" in answer.text
