@@ -326,19 +326,19 @@ class Airflow:
         return "\n".join(f"-- {log.name}\n{log.read_text(errors='replace')[-2000:]}" for log in logs)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def received() -> Iterator[Received]:
     with listening() as received:
         yield received
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def metrics() -> Iterator[StatsD]:
     with statsd.listening() as metrics:
         yield metrics
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, received: Received, metrics: StatsD
 ) -> Iterator[Airflow]:

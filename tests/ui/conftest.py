@@ -108,7 +108,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in made.items() if name.startswith(names)}}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUi]:
     """`make ui` on a lake of the shop, ready for sign-in."""
     folder = Path(
@@ -133,7 +133,7 @@ def make_ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeUi]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(make_ui: MakeUi) -> Iterator[Any]:
     """A browser that is signed in."""
     address, user, password = make_ui.sign_in()
