@@ -32,8 +32,10 @@ def browser() -> Iterator["Browser"]:
         started.close()
 
 
-def picture(page: "Page", name: str) -> None:
-    """Take the picture of this name for the documentation, where RFM_PICTURES names its folder."""
+def picture(page: "Page", name: str, height: int = 900) -> None:
+    """Take the picture of this name for the documentation, where RFM_PICTURES names its folder: the upper
+    part of the page."""
     folder = os.environ.get("RFM_PICTURES")
-    if folder:
-        page.screenshot(path=Path(folder, f"{name}.png"))
+    if folder and page.viewport_size:
+        part = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
+        page.screenshot(path=Path(folder, f"{name}.png"), clip=part)  # type: ignore[arg-type]
