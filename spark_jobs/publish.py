@@ -7,7 +7,7 @@ or the one after, whole. Before that it is checked, and refused with the numbers
 - a reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
 
 It warns of a snapshot that looks wrong though nothing failed (include/published/alerts.py). Only these
-warnings, in run.json, depend on other snapshots.
+warnings, in run.json and report.html, depend on other snapshots.
 
 A run whose params change the result publishes to variants/<label>/ and does not touch `latest`.
 
@@ -31,7 +31,7 @@ from pyspark.sql import functions as F
 from include.lake.commit import commit_version, neighbours, point_latest, share_content
 from include.lake.manifest import CleanedManifest, cleaned_now, ingested_now
 from include.lake.record import InputFile, PublishedConfig, RunRecord, VersionRecord, input_files
-from include.lake.state import StageRecord
+from include.lake.state import StageRecord, all_warnings
 from include.pipeline import WAREHOUSE_URL_VARIABLE
 from include.published import warehouse
 from include.published.alerts import alerts
@@ -101,11 +101,11 @@ def kept_lines(run: Run, cleaned: CleanedManifest) -> DataFrame:
     return read_lines(run.spark, stage, cleaned_now(cleaned, stage), "kept")
 
 
-def write_rejects(run: Run, cleaned: CleanedManifest, file: Path) -> None:
+def write_rejects(run: Run, cleaned: CleanedManifest, files: Mapping[str, InputFile], file: Path) -> None:
     """Write rejects.csv, at most REJECTS_LIMIT rows. It is a hard link to that of a neighbouring snapshot
     where both are the same, as on most days of most shops."""
-    rejects = {name: found.all_rejects.total() for name, found in input_files(cleaned).items()}
-    latest = files_with_rejects(input_files(cleaned))
+    rejects = {name: found.all_rejects.total() for name, found in files.items()}
+    latest = files_with_rejects(files)
     # With a limit each task sorts its own rows. Without one Spark would read all rows twice.
     rows = write_csv(rejected_lines(run, cleaned, latest).limit(REJECTS_LIMIT), file)
     expected = sum(rejects[name] for name in latest)
@@ -116,25 +116,29 @@ def write_rejects(run: Run, cleaned: CleanedManifest, file: Path) -> None:
     share_content(file, [neighbour / file.name for neighbour in neighbours(snapshot)])
 
 
-def write_snapshot(run: Run, source: Path, made_by: VersionRecord, folder: Path) -> tuple[int, list[str]]:
+def write_snapshot(
+    run: Run, source: Path, made_by: VersionRecord, files: Mapping[str, InputFile], folder: Path
+) -> tuple[int, list[str]]:
     """Write all files of the snapshot but run.json. Returns the number of customers, and the warnings."""
     folder.mkdir()
     with ThreadPoolExecutor(1) as other_core:  # this process is at work there while Spark is on the rejects
-        beside = other_core.submit(write_tables, run, source, made_by, folder)
-        write_rejects(run, made_by.cleaned, folder / "rejects.csv")
+        beside = other_core.submit(write_tables, run, source, made_by, files, folder)
+        write_rejects(run, made_by.cleaned, files, folder / "rejects.csv")
         if run.request.params.export_cleaned_data:
             write_csv(cleaned_data(kept_lines(run, made_by.cleaned)), folder / "cleaned_data.csv")
         return beside.result()
 
 
-def write_tables(run: Run, source: Path, made_by: VersionRecord, folder: Path) -> tuple[int, list[str]]:
+def write_tables(
+    run: Run, source: Path, made_by: VersionRecord, files: Mapping[str, InputFile], folder: Path
+) -> tuple[int, list[str]]:
     """Copy the customers and the summaries, look at them, and write the report. Returns the number of
     customers, and the warnings."""
     parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
     customers = write_table(source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
     for name in SUMMARIES:
         shutil.copy(source / name, folder / name)
-    found = warnings(run, folder, input_files(made_by.cleaned))
+    found = warnings(run, folder, files)
     found += report_or_warning(run, folder, made_by, found)
     for sentence in found:
         log.warning(sentence)
@@ -150,11 +154,12 @@ def warnings(run: Run, folder: Path, files: Mapping[str, InputFile]) -> list[str
 
 def report_or_warning(run: Run, folder: Path, made_by: VersionRecord, warnings: Sequence[str]) -> list[str]:
     """Write report.html. A picture that fails loses no snapshot: it is a warning."""
-    earlier = [sentence for stage in made_by.stages.values() for sentence in stage.warnings or ()]
     try:
         from include.published.report import Made, write_report
 
-        write_report(folder, Made(run.as_of, run.config, made_by.stages, [*earlier, *warnings]))
+        write_report(
+            folder, Made(run.as_of, run.config, made_by.stages, [*all_warnings(made_by.stages), *warnings])
+        )
     except Exception as error:
         return [f"report.html could not be made ({type(error).__name__}: {error}); all else is published"]
     return []
@@ -167,7 +172,9 @@ def load_charts() -> None:
     charts.svg(charts.country_bars([]))
 
 
-def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunRecord:
+def run_record(
+    run: Run, made_by: VersionRecord, files: Mapping[str, InputFile], record: StageRecord
+) -> RunRecord:
     """run.json: what was run, with which configuration, from which files, with which counts."""
     return RunRecord(
         landing_version=made_by.landing_version,
@@ -180,7 +187,7 @@ def run_record(run: Run, made_by: VersionRecord, record: StageRecord) -> RunReco
         config_hash=run.config.hash,
         fingerprint=run.config.fingerprint,
         config=PublishedConfig.model_validate(run.config.model_dump(mode="json")),
-        input_files=input_files(made_by.cleaned),
+        input_files=dict(files),
     )
 
 
@@ -208,9 +215,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         check_files(files)
         check_reject_shares(made_by.stages, files, run.config.settings)
         folder = run.folder / "version"
-        customers, found = write_snapshot(run, source, made_by, folder)
+        customers, found = write_snapshot(run, source, made_by, files, folder)
         record = run.execution.record(made_by.stages["segment"].rows_out, customers, {}, warnings=found)
-        make_visible(run, folder, run_record(run, made_by, run.report(record)))
+        make_visible(run, folder, run_record(run, made_by, files, run.report(record)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,13 @@ from pyspark.sql import functions as F
 
 from include.lake.state import StageRecord
 from include.published.files import write_small_csv
-from include.published.tables import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY
+from include.published.tables import (
+    CUSTOMER_SEGMENTS,
+    NO_LONGER,
+    NOT_YET,
+    SEGMENT_MOVEMENT,
+    SEGMENT_SUMMARY,
+)
 from include.settings import SegmentMap
 from include.spark.columns import small_table, text_array
 from include.spark.csv_text import csv_line
@@ -32,8 +38,6 @@ from include.spark.schemas import MONEY, RFM
 
 SCORES = 5
 METRICS = ("recency_days", "frequency", "monetary")
-NOT_YET = "Not yet a customer"
-NO_LONGER = "No longer counted"
 RANK_RANGES = 32  # values are divided into ranges, so that no task ranks all of them
 RANK_IN_ONE_TASK_BELOW = 1_000_000  # customers; below it one task is quicker than many
 

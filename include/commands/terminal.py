@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 from rich.table import Table
 
 from include.lake.record import RunRecord, read_run_record
+from include.lake.state import all_warnings
 from include.pipeline import REPORT
 
 FINISHED = {"success", "failed", "upstream_failed", "skipped"}  # states that a task keeps
@@ -137,7 +138,7 @@ def show_counts(record: RunRecord) -> None:
 
 def show_warnings(record: RunRecord) -> None:
     """Show what somebody should look at though nothing failed."""
-    if found := [sentence for stage in record.stages.values() for sentence in stage.warnings or ()]:
+    if found := all_warnings(record.stages):
         console.print()
     for sentence in found:
         console.print(f"[yellow]warning[/]  {escape(sentence)}", soft_wrap=True)

@@ -112,6 +112,11 @@ class StageRecord(State):
 Stages = dict[str, StageRecord]  # by task, in the order of the tasks
 
 
+def all_warnings(stages: Mapping[str, StageRecord]) -> list[str]:
+    """The warnings of all tasks, in the order of the tasks."""
+    return [sentence for record in stages.values() for sentence in record.warnings or ()]
+
+
 @dataclass(frozen=True)
 class Execution:
     """Who executes a task: the Airflow run, and Spark's application where there is one."""

@@ -11,7 +11,7 @@ from airflow.listeners import hookimpl
 from pydantic import JsonValue
 
 from include.as_of import as_of
-from include.lake.state import StageRecord
+from include.lake.state import StageRecord, all_warnings
 from include.pipeline import DAG_ID, NUMBERS, TASKS
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def outcome(numbers: Mapping[str, Mapping[str, JsonValue]], failed: list[str]) -
         parts.append(f"{kept:,} of {landed:,} lines kept")
     if "ingest" in records:
         parts += ingest_parts(records["ingest"])
-    parts += warning_parts([sentence for record in records.values() for sentence in record.warnings or []])
+    parts += warning_parts(all_warnings(records))
     if failed:
         parts.append(f"failed at {', '.join(failed)}: the last line of its log has the reason")
     variant = next((found["variant"] for found in numbers.values() if found["variant"]), None)

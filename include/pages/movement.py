@@ -23,8 +23,8 @@ from include.published.comparison import (
 )
 from include.published.customers import LAST_PAGE, PAGE_ROWS, csv_lines
 from include.published.files import header
-from include.published.report import NO_LONGER, NOT_YET
 from include.published.snapshot import Move
+from include.published.tables import NO_LONGER, NOT_YET
 
 USUAL_DAYS = 30  # apart, unless another date is chosen
 LEFT, WON_BACK = "left", "won-back"

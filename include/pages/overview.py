@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from include.lake.record import RunRecord, read_run_record
+from include.lake.state import all_warnings
 from include.pipeline import REPORT
 from include.published import charts
 from include.published.report import drawn, rejects
@@ -55,13 +56,9 @@ def read_overview(folder: Path) -> Overview:
         segments=segments,
         colours={segment.name: charts.colour(segment.rank, len(segments)) for segment in segments},
         charts=drawn(folder, segments),
-        warnings=warnings(record),
+        warnings=all_warnings(record.stages),
         rejects=rejects(record.stages),
     )
-
-
-def warnings(record: RunRecord) -> list[str]:
-    return [sentence for stage in record.stages.values() for sentence in stage.warnings or ()]
 
 
 def compared(record: RunRecord) -> date | None:

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from include.errors import UserError
 from include.lake.record import InputFile, RunRecord, read_run_record
+from include.lake.state import all_warnings
 from include.pages.chosen import Chosen, lake
-from include.pages.overview import warnings
 from include.pages.snapshot import find_snapshot
 from include.published import charts, time_charts
 from include.published.catalog import SnapshotName
@@ -92,7 +92,7 @@ def read_quality(chosen: Chosen) -> Quality:
     not_counted = record.stages["ingest"].files_not_counted or {}
     return Quality(
         record=record,
-        warnings=warnings(record),
+        warnings=all_warnings(record.stages),
         not_counted=not_counted,
         rejects=all_rejects(record).most_common(),
         samples=samples_of(chosen.folder),
@@ -132,7 +132,7 @@ def read_facts(folder: Path, as_of: date) -> RunFacts:
         kept=record.stages["clean"].rows_out,
         customers=record.stages["publish"].rows_out,
         seconds=round(sum(stage.seconds for stage in record.stages.values()), 1),
-        warnings=len(warnings(record)),
+        warnings=len(all_warnings(record.stages)),
         rejects=all_rejects(record),
     )
 

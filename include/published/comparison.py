@@ -15,9 +15,8 @@ import pyarrow.dataset as ds
 
 from include.errors import OutdatedError
 from include.published.customers import KEY, PAGE_ROWS
-from include.published.report import NO_LONGER, NOT_YET
 from include.published.snapshot import Move, groups, missing, read_customers
-from include.published.tables import CUSTOMER_SEGMENTS
+from include.published.tables import CUSTOMER_SEGMENTS, NO_LONGER, NOT_YET
 
 THEN = {"segment": "segment_then", "r_score": "r_then", "monetary": "spent_then"}
 NOW = {"segment": "segment", "r_score": "r_score", "recency_days": "recency_days", "monetary": "monetary"}

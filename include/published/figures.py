@@ -1,24 +1,19 @@
 """The figures of a snapshot that alerts compare with those of an earlier one, from a few small files."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import pyarrow.parquet as pq
-from pydantic import TypeAdapter
-
 from include.errors import OutdatedError
 from include.lake.paths import Lake
 from include.lake.record import InputFile, read_run_record
-from include.published.files import ROWS_PER_GROUP, original_value
-from include.published.tables import CUSTOMER_SEGMENTS, SEGMENT_SUMMARY
+from include.published.snapshot import read_csv, read_customers, read_cut_points
+from include.published.tables import SEGMENT_SUMMARY
 
 # Snapshots further apart than this are not compared: over more than a week everything may change.
 FARTHEST_DAYS = 7
-CUT_POINTS = TypeAdapter(dict[str, list[Decimal]])
 
 
 @dataclass(frozen=True)
@@ -35,11 +30,9 @@ class Figures:
 
 def read_figures(folder: Path, as_of: date, files: Mapping[str, InputFile]) -> Figures:
     """The figures of a snapshot that is made of these landed files."""
-    with (folder / f"{SEGMENT_SUMMARY.name}.csv").open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        customers = {original_value(row["segment"]): int(row["customers"]) for row in rows}
-    cut_points = CUT_POINTS.validate_json((folder / "cut_points.json").read_bytes())
-    return Figures(as_of, customers, cut_points, files)
+    rows = read_csv(folder / f"{SEGMENT_SUMMARY.name}.csv")
+    customers = {row["segment"]: int(row["customers"]) for row in rows}
+    return Figures(as_of, customers, read_cut_points(folder), files)
 
 
 def earlier_figures(lake: Lake, as_of: date, variant: str | None, fingerprint: str) -> Figures | None:
@@ -53,7 +46,7 @@ def earlier_figures(lake: Lake, as_of: date, variant: str | None, fingerprint: s
             if record.fingerprint == fingerprint:
                 return read_figures(folder, day, record.input_files)
         # Damage of another date is no reason to refuse this one: its own run reports it.
-        except (OutdatedError, OSError, ValueError, KeyError, TypeError, csv.Error):
+        except (OutdatedError, OSError, ValueError, KeyError, TypeError):
             continue
     return None
 
@@ -65,7 +58,6 @@ def days_with_sales(folder: Path) -> set[date]:
     sales of customers who all came again.
     """
     found = set[date]()
-    with pq.ParquetFile(folder / f"{CUSTOMER_SEGMENTS.name}.parquet") as customers:
-        for batch in customers.iter_batches(ROWS_PER_GROUP, columns=["last_purchase_date"]):
-            found.update(batch["last_purchase_date"].unique().to_pylist())
+    for rows in read_customers(folder, ["last_purchase_date"]):
+        found.update(rows["last_purchase_date"].unique().to_pylist())
     return found

@@ -20,9 +20,9 @@ from include.published.snapshot import (
     read_segments,
     read_spread,
 )
+from include.published.tables import NO_LONGER, NOT_YET
 from include.settings import RunConfig
 
-NOT_YET, NO_LONGER = "Not yet a customer", "No longer counted"  # in segment_movement, for no segment
 TEMPLATES = Environment(
     loader=PackageLoader("include.published"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )

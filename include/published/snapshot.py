@@ -176,6 +176,8 @@ def read_csv(file: Path) -> list[dict[str, str]]:
             rows = list(csv.DictReader(stream, strict=True))
     except (OSError, ValueError, csv.Error) as error:
         raise missing(file) from error
+    if any(None in row or None in row.values() for row in rows):  # more or fewer fields than columns
+        raise missing(file)
     return [{name: original_value(text) for name, text in row.items()} for row in rows]
 
 

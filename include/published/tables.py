@@ -11,6 +11,7 @@ DATE, TEXT, TIMESTAMP = pa.date32(), pa.string(), pa.timestamp("us")
 COUNT, SMALL = pa.int64(), pa.int32()
 MONEY, EXACT = pa.decimal128(18, 2), pa.decimal128(38, 4)
 SHARE, AVERAGE = pa.decimal128(5, 4), pa.decimal128(38, 2)
+NOT_YET, NO_LONGER = "Not yet a customer", "No longer counted"  # for no segment, in segment_movement
 REVENUE_SHARE = pa.decimal128(38, 4)  # beyond 1 where other segments are negative
 
 
@@ -110,9 +111,9 @@ SEGMENT_MOVEMENT = Table(
         Column(
             "previous_segment",
             TEXT,
-            "Segment then; Not yet a customer: had bought nothing that counted as of the earlier date",
+            f"Segment then; {NOT_YET}: had bought nothing that counted as of the earlier date",
         ),
-        Column("segment", TEXT, "Segment now; No longer counted: has dropped out of the look-back"),
+        Column("segment", TEXT, f"Segment now; {NO_LONGER}: has dropped out of the look-back"),
         Column("customers", COUNT, "Number of customers"),
     ),
     ("customers >= 1",),

@@ -15,9 +15,8 @@ from include.published.comparison import (
     moved_customers,
     moves_between,
 )
-from include.published.report import NO_LONGER, NOT_YET
 from include.published.snapshot import Move
-from include.published.tables import CUSTOMER_SEGMENTS
+from include.published.tables import CUSTOMER_SEGMENTS, NO_LONGER, NOT_YET
 from tests.unit.published.small import customer_row
 
 # Id, days since the last purchase, spend, score, segment.

@@ -61,6 +61,14 @@ def test_movement_and_cut_points_are_as_published(folder: Path) -> None:
     assert read_cut_points(folder)["monetary"][3] == Decimal("100.00")
 
 
+@pytest.mark.parametrize("line", ["Champions", "Champions,Lost,1,2"], ids=["too short", "too long"])
+def test_a_line_that_does_not_fit_the_header_is_damage(folder: Path, line: str) -> None:
+    with (folder / "segment_movement.csv").open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(OutdatedError, match=r"segment_movement\.csv is missing or damaged"):
+        read_movement(folder)
+
+
 @pytest.mark.parametrize(
     "file",
     ["segment_summary.csv", "segment_movement.csv", "cut_points.json", "customer_segments.parquet"],
