@@ -23,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
-from threading import Thread
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -155,7 +154,7 @@ def warnings(run: Run, folder: Path, files: Mapping[str, InputFile]) -> list[str
 def report_or_warning(run: Run, folder: Path, made_by: VersionRecord, warnings: Sequence[str]) -> list[str]:
     """Write report.html. A picture that fails loses no snapshot: it is a warning."""
     try:
-        from include.published.report import Made, write_report
+        from include.published.report import Made, write_report  # half a second, beside Spark's work
 
         write_report(
             folder, Made(run.as_of, run.config, made_by.stages, [*all_warnings(made_by.stages), *warnings])
@@ -163,13 +162,6 @@ def report_or_warning(run: Run, folder: Path, made_by: VersionRecord, warnings: 
     except Exception as error:
         return [f"report.html could not be made ({type(error).__name__}: {error}); all else is published"]
     return []
-
-
-def load_charts() -> None:
-    """Load what draws the report, and draw something: a second that is free while Java starts."""
-    from include.published import charts, report  # noqa: F401
-
-    charts.svg(charts.country_bars([]))
 
 
 def run_record(
@@ -207,7 +199,6 @@ def make_visible(run: Run, folder: Path, record: RunRecord) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    Thread(target=load_charts, daemon=True).start()
     with job("publish", __doc__, argv) as run:
         source, made_by = run.made_before(run.lake.segments(run.as_of, run.config.variant))
         files = input_files(made_by.cleaned)
