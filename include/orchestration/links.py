@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperatorLink
 from include.as_of import as_of_date
 from include.errors import UserError
 from include.pipeline import PAGES_PREFIX, REPORT, SPARK_HISTORY_VARIABLE
+from include.published.catalog import page_path
 from include.settings import config_folder, load_config, load_params
 
 
@@ -57,4 +58,4 @@ class SparkHistoryLink(BaseOperatorLink):
 
 def snapshot_path(as_of: str, variant: str | None) -> str:
     """The path of a snapshot's page below the address of Airflow."""
-    return f"{PAGES_PREFIX}/snapshots/{f'variants/{variant}/' if variant else ''}{as_of}/"
+    return f"{PAGES_PREFIX}/{page_path(as_of, variant)}"

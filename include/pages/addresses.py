@@ -27,8 +27,7 @@ class Addresses:
 
     def snapshot(self, snapshot: SnapshotName) -> str:
         """The folder of a snapshot: its page, and its files below it."""
-        variant = f"variants/{quote(snapshot.variant, safe='=,')}/" if snapshot.variant else ""
-        return f"{self.root}/snapshots/{variant}{snapshot.as_of}/"
+        return f"{self.root}/{quote(snapshot.path, safe='/=,')}"
 
     def segment(self, snapshot: SnapshotName, segment: str, **query: object) -> str:
         """The customers of a segment."""

@@ -1,18 +1,21 @@
 """The snapshot that a request is about, and errors that say which there are."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from fastapi import HTTPException
 
+from include.errors import UserError
 from include.lake.paths import Lake
 from include.pages.snapshot import find_snapshot
 from include.pipeline import DAG_ID, LAKE_VARIABLE
 from include.published.catalog import SnapshotName, published_snapshots, snapshot_name
 
+T = TypeVar("T")
 NAMED = 10  # of the published snapshots, in an error
 
 
@@ -64,6 +67,22 @@ def snapshot_at(name: SnapshotName) -> Chosen:
     if folder is None:
         raise not_published(name, published)
     return Chosen(name, folder, published)
+
+
+def read_each(
+    names: Iterable[SnapshotName], read: Callable[[Path, SnapshotName], T]
+) -> tuple[dict[SnapshotName, T], dict[SnapshotName, str]]:
+    """What is read from each of these snapshots, and why others cannot be read. One that was removed in the
+    meantime is in neither."""
+    found, left_out = dict[SnapshotName, T](), dict[SnapshotName, str]()
+    for name in names:
+        folder = find_snapshot(lake(), name.as_of, name.variant)
+        try:
+            if folder is not None:
+                found[name] = read(folder, name)
+        except UserError as error:
+            left_out[name] = str(error)
+    return found, left_out
 
 
 def not_published(name: SnapshotName | None, published: Sequence[SnapshotName]) -> HTTPException:

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from include.errors import UserError
 from include.lake.record import read_run_record
-from include.pages.chosen import Chosen, lake
-from include.pages.snapshot import find_snapshot
+from include.pages.chosen import Chosen, read_each
 from include.published.catalog import SnapshotName
 from include.published.customers import Customer, CustomerRow, find_customer
 from include.published.scores import CutPoints, Fall, Lift, Values, falls, lifts, score_range
@@ -83,12 +81,5 @@ def dates_of(chosen: Chosen, *, every_date: bool) -> list[SnapshotName]:
 
 def history(names: Sequence[SnapshotName], customer_id: str) -> list[tuple[SnapshotName, CustomerRow | None]]:
     """The customer in each of these snapshots. A damaged one is left out: its own page says so."""
-    found = []
-    for name in names:
-        folder = find_snapshot(lake(), name.as_of, name.variant)
-        if folder is not None:
-            try:
-                found.append((name, find_customer(folder, customer_id, CustomerRow)))
-            except UserError:
-                continue
-    return found
+    found, _ = read_each(names, lambda folder, _: find_customer(folder, customer_id, CustomerRow))
+    return list(found.items())

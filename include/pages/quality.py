@@ -12,11 +12,10 @@ from typing import Literal, get_args
 from fastapi import HTTPException
 from markupsafe import Markup
 
-from include.errors import UserError
 from include.lake.record import InputFile, RunRecord, read_run_record
 from include.lake.state import all_warnings
-from include.pages.chosen import Chosen, lake
-from include.pages.snapshot import find_snapshot
+from include.pages.chosen import Chosen, read_each
+from include.pages.sorting import order_after_click, sort_column
 from include.published import charts, time_charts
 from include.published.catalog import SnapshotName
 from include.published.customers import csv_lines
@@ -83,7 +82,7 @@ class FilesPage:
     total: int
 
     def sorted_by(self, column: str) -> str:
-        return f"-{column}" if self.order == column else column
+        return order_after_click(self.order, column)
 
 
 def read_quality(chosen: Chosen) -> Quality:
@@ -109,15 +108,8 @@ def all_rejects(record: RunRecord) -> Counter[str]:
 
 def read_runs(chosen: Chosen) -> tuple[list[RunFacts], dict[SnapshotName, str]]:
     """The runs behind all snapshots of the variant, the newest first, and those that cannot be read."""
-    runs, left_out = [], {}
-    for name in chosen.alike:
-        folder = find_snapshot(lake(), name.as_of, name.variant)
-        try:
-            if folder is not None:
-                runs.append(read_facts(folder, name.as_of))
-        except UserError as error:
-            left_out[name] = str(error)
-    return runs, left_out
+    runs, left_out = read_each(chosen.alike, lambda folder, name: read_facts(folder, name.as_of))
+    return list(runs.values()), left_out
 
 
 # A version of a snapshot never changes, and its run.json has every landed file.
@@ -156,11 +148,7 @@ def runs_csv(chosen: Chosen) -> Iterator[bytes]:
 
 
 def read_files_page(record: RunRecord, order: str, page: int) -> FilesPage:
-    column = next((name for name in FILE_ORDERS if name == order.removeprefix("-")), None)
-    if column is None:
-        raise HTTPException(
-            HTTPStatus.NOT_FOUND, f"Files cannot be sorted by that. Sort by {', '.join(FILE_ORDERS)}."
-        )
+    column = sort_column(order, FILE_ORDERS, "Files")
     files = sorted(
         (file_facts(name, file) for name, file in sorted(record.input_files.items())),
         key=lambda facts: getattr(facts, column),

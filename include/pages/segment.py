@@ -8,6 +8,7 @@ from fastapi import HTTPException
 
 from include.lake.record import read_run_record
 from include.pages.chosen import Chosen
+from include.pages.sorting import order_after_click, sort_column
 from include.published.customers import LAST_PAGE, PAGE_ROWS, SORT_COLUMNS, CustomerRow, Order, customers_of
 from include.published.snapshot import Segment, read_segments
 
@@ -24,8 +25,7 @@ class Asked:
         return f"{'-' if self.order.descending else ''}{self.order.column}"
 
     def sorted_by(self, column: str) -> str:
-        """The order that a click on the head of a column asks for: the other way round at the second."""
-        return f"-{column}" if self.sort == column else column
+        return order_after_click(self.sort, column)
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,7 @@ class SegmentPage:
 
 
 def asked(sort: str, page: int) -> Asked:
-    column = next((name for name in SORT_COLUMNS if name == sort.removeprefix("-")), None)
-    if column is None:
-        raise HTTPException(
-            HTTPStatus.NOT_FOUND, f"Customers cannot be sorted by that. Sort by {', '.join(SORT_COLUMNS)}."
-        )
+    column = sort_column(sort, SORT_COLUMNS, "Customers")
     return Asked(Order(column, sort.startswith("-")), page)
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from include.errors import UserError
 from include.lake.record import read_run_record
-from include.pages.chosen import Chosen, lake
-from include.pages.snapshot import find_snapshot
+from include.pages.chosen import Chosen, read_each
 from include.published import charts, time_charts
 from include.published.catalog import SnapshotName
 from include.published.customers import csv_lines
@@ -44,16 +42,13 @@ def read_trends(chosen: Chosen) -> Trends:
 
 def readable(chosen: Chosen) -> tuple[dict[date, Path], dict[SnapshotName, str]]:
     """The folders of all snapshots of the variant, the oldest first, and those that cannot be read."""
-    folders, left_out = dict[date, Path](), dict[SnapshotName, str]()
-    for name in reversed(chosen.alike):
-        folder = find_snapshot(lake(), name.as_of, name.variant)
-        try:
-            if folder is not None:
-                read_then(folder, name.as_of)
-                folders[name.as_of] = folder
-        except UserError as error:
-            left_out[name] = str(error)
-    return folders, left_out
+    folders, left_out = read_each(reversed(chosen.alike), readable_folder)
+    return {name.as_of: folder for name, folder in folders.items()}, left_out
+
+
+def readable_folder(folder: Path, name: SnapshotName) -> Path:
+    read_then(folder, name.as_of)
+    return folder
 
 
 @lru_cache(maxsize=8)

@@ -25,8 +25,18 @@ class SnapshotName:
         """The snapshot of another date, of the same variant."""
         return SnapshotName(as_of, self.variant)
 
+    @property
+    def path(self) -> str:
+        """The path of its page below that of all pages."""
+        return page_path(f"{self.as_of}", self.variant)
+
     def __str__(self) -> str:
         return f"{self.as_of}/{self.variant}" if self.variant else f"{self.as_of}"
+
+
+def page_path(as_of: str, variant: str | None) -> str:
+    """The path of a snapshot's page below that of all pages."""
+    return f"snapshots/{f'variants/{variant}/' if variant else ''}{as_of}/"
 
 
 def snapshot_name(text: str) -> SnapshotName | None:
