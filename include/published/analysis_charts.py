@@ -6,9 +6,8 @@ from datetime import date
 
 import altair as alt
 
-from include.published.charts import INK, PALETTE, configured, svg
+from include.published.charts import HIGH, INK, LOW, PALETTE, configured, svg, white_where
 
-LOW, HIGH = "#e8eef3", "#08306b"
 DARK_FROM = 0.55  # of the largest share: labels are white from here on
 
 
@@ -57,7 +56,7 @@ def share_map(cells: Sequence[Cell], titles: tuple[str, str], description: str) 
     areas = base.mark_rect().encode(color=alt.Color("share:Q", scale=scale, legend=None))
     labels = base.mark_text(fontSize=10).encode(
         text=alt.Text("share:Q", format=".0%"),
-        color=alt.condition(alt.datum.share > most * DARK_FROM, alt.value("#ffffff"), alt.value("#000000")),
+        color=white_where(alt.datum.share > most * DARK_FROM),
     )
     return configured(areas + labels, description)
 

@@ -30,6 +30,7 @@ PALETTE = [
     "#fde725",
 ]
 INK, GRID = "#010203", "#808080"  # ink becomes the colour of the page's text
+LOW, HIGH = "#e8eef3", "#08306b"  # cells with few and with most
 FONT = "system-ui, sans-serif"
 TREE_WIDTH, TREE_HEIGHT = 900, 260
 LETTER_WIDTH, LINE_HEIGHT = 6.4, 15
@@ -53,6 +54,11 @@ def text_on(background: str) -> str:
     """Black or white, whichever is easier to read."""
     red, green, blue = (value / 255 for value in rgb(background))
     return "#000000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "#ffffff"
+
+
+def white_where(dark: Any) -> Any:
+    """The colour of labels on cells: white where they are dark, or else black."""
+    return alt.condition(dark, alt.value("#ffffff"), alt.value("#000000"))
 
 
 def configured(chart: alt.TopLevelMixin, description: str, padding: int = 16) -> alt.TopLevelMixin:
@@ -150,7 +156,7 @@ def score_map(spread: Spread) -> alt.TopLevelMixin:
     dark = alt.datum.customers > most * 0.55
     labels = base.mark_text(fontSize=11).encode(
         text=alt.Text("customers:Q", format=","),
-        color=alt.condition(dark, alt.value("#ffffff"), alt.value("#000000")),
+        color=white_where(dark),
     )
     return configured(
         cells + labels, "Number of customers for each pair of recency score and frequency score."
@@ -228,7 +234,7 @@ def movement_map(moves: Sequence[Move], names: Sequence[str], others: Sequence[s
         tooltip=[alt.Tooltip("then:N"), alt.Tooltip("now:N"), alt.Tooltip("customers:Q", format=",")],
     )
     most = max((move.customers for move in moves), default=1)
-    scale = alt.Scale(type="log", range=["#e8eef3", "#08306b"], domain=[1, max(most, 2)])
+    scale = alt.Scale(type="log", range=[LOW, HIGH], domain=[1, max(most, 2)])
     cells = base.mark_rect().encode(
         color=alt.condition(
             alt.datum.stays, alt.value("#c9c9c9"), alt.Color("customers:Q", scale=scale, legend=None)
@@ -237,7 +243,7 @@ def movement_map(moves: Sequence[Move], names: Sequence[str], others: Sequence[s
     dark = f"!datum.stays && datum.customers > {max(most, 2) ** 0.6}"
     labels = base.mark_text(fontSize=10).encode(
         text=alt.Text("customers:Q", format=","),
-        color=alt.condition(dark, alt.value("#ffffff"), alt.value("#000000")),
+        color=white_where(dark),
     )
     return configured(cells + labels, "Number of customers for each segment then and segment now.")
 
