@@ -374,7 +374,8 @@ def matching_codes(pattern: str) -> list[str]:
     """The codes that a pattern matches: `5[45].` matches 541 to 555. None if it is not a pattern."""
     if not re.fullmatch(r"(?:[1-5.]|\[[1-5]+\]){3}", pattern):
         return []
-    return [code for code in CODES if re.fullmatch(pattern, code)]
+    whole = re.compile(pattern)
+    return [code for code in CODES if whole.fullmatch(code)]
 
 
 def validated(model: type[M], values: Any, source: str) -> M:

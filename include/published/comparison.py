@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from include.errors import OutdatedError
-from include.published.customers import KEY, PAGE_ROWS
-from include.published.snapshot import Move, groups, missing, read_customers
+from include.published.customers import KEY, PAGE_ROWS, Order
+from include.published.snapshot import Move, groups, read_customers
 from include.published.tables import CUSTOMER_SEGMENTS, NO_LONGER, NOT_YET
 
 THEN = {"segment": "segment_then", "r_score": "r_then", "monetary": "spent_then"}
@@ -72,15 +71,16 @@ def moves_between(then: Path, now: Path) -> list[Move]:
     return [Move(before, after, customers) for (before, after), customers in sorted(found.items())]
 
 
-def moved_customers(then: Path, now: Path, group: Group, page: int) -> list[Moved]:
-    """A page, from 1, of a group: who spent the most until then first."""
-    best = None
-    keys = [("spent_then", "descending"), ("monetary", "descending"), (KEY, "ascending")]
+def moved_customers(then: Path, now: Path, group: Group, order: Order, page: int) -> tuple[list[Moved], int]:
+    """A page, from 1, of a group, and how many customers the group has."""
+    best, found = None, 0
+    keys = order.sort_keys(then=["spent_then", "monetary"])
     for rows in group_rows(then, now, group):
+        found += rows.num_rows
         both = pa.concat_tables([best, rows]) if best else rows
         best = both.take(pc.sort_indices(both, sort_keys=keys)[: page * PAGE_ROWS])
     rows = best.slice((page - 1) * PAGE_ROWS).to_pylist() if best else []
-    return [Moved(**row) for row in rows]
+    return [Moved(**row) for row in rows], found
 
 
 def group_rows(then: Path, now: Path, group: Group) -> Iterator[pa.Table]:
@@ -94,48 +94,64 @@ def group_rows(then: Path, now: Path, group: Group) -> Iterator[pa.Table]:
 
 def joined(then: Path, now: Path) -> Iterator[pa.Table]:
     """The customers of both snapshots, each once, in pieces with the columns of THEN and NOW."""
-    above: str | None = None
-    for batch in read_customers(now, [KEY, *NOW]):
-        if batch.num_rows:
-            up_to = last_id(batch, above, now)
-            yield beside(earlier(then, above, up_to), batch)
-            above = up_to
+    earlier = Ascending(then, [KEY, *THEN])
+    for batch in in_order(now, [KEY, *NOW]):
+        yield beside(earlier.up_to(batch[KEY][-1]), batch)
     nobody = CUSTOMER_SEGMENTS.arrow_schema.empty_table().select([KEY, *NOW])
-    yield beside(earlier(then, above, None), nobody)
+    for batch in earlier.others():
+        yield beside(batch, nobody)
+
+
+class Ascending:
+    """The customers of a snapshot, to be taken in the order of their ids."""
+
+    def __init__(self, folder: Path, columns: list[str]) -> None:
+        self.pieces = in_order(folder, columns)
+        self.next = CUSTOMER_SEGMENTS.arrow_schema.empty_table().select(columns)
+
+    def up_to(self, last: pa.StringScalar) -> pa.Table:
+        """Those with ids up to this one, who were not taken before."""
+        while not self.next.num_rows or self.next[KEY][-1].as_py() <= last.as_py():
+            piece = next(self.pieces, None)
+            if piece is None:
+                break
+            self.next = pa.concat_tables([self.next, piece])
+        found = pc.sum(pc.less_equal(self.next[KEY], last)).as_py() or 0
+        taken, self.next = self.next.slice(0, found), self.next.slice(found)
+        return taken
+
+    def others(self) -> Iterator[pa.Table]:
+        """All who were not taken before."""
+        yield self.next
+        yield from self.pieces
+
+
+def in_order(folder: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Columns of the customers in pieces, none of them empty. Raises OutdatedError where the table is not
+    sorted, missing or damaged."""
+    above = None
+    for batch in read_customers(folder, columns):
+        if batch.num_rows:
+            ids = batch[KEY].combine_chunks()
+            ascending = pc.all(pc.less(ids[:-1], ids[1:])).as_py() is not False
+            if not ascending or (above is not None and above >= ids[0].as_py()):
+                problem = f"the customers in {folder} are not sorted by their ids"
+                raise OutdatedError(problem, clear_from="segment")
+            yield batch
+            above = ids[-1].as_py()
 
 
 def beside(then: pa.Table, now: pa.Table) -> pa.Table:
     """Each customer of both tables, with words for no segment."""
-    names_then, names_now = [KEY, *THEN.values()], [KEY, *NOW.values()]
-    both = then.rename_columns(names_then).join(
-        now.rename_columns(names_now), KEY, join_type="full outer", use_threads=False
-    )
+    place = pc.index_in(now[KEY], value_set=then[KEY].combine_chunks()).combine_chunks()
+    found = pc.inverse_permutation(place.drop_null(), max_index=then.num_rows - 1)
+    gone = then.filter(pc.is_null(found)) if then.num_rows else then
+    renamed = gone.rename_columns([KEY, *THEN.values()])
+    both = now.rename_columns([KEY, *NOW.values()])
+    for name, new in THEN.items():
+        both = both.append_column(new, then[name].take(place))
+    both = pa.concat_tables([both, renamed], promote_options="default")
     for name, words in (("segment_then", NOT_YET), ("segment", NO_LONGER)):
         place = both.schema.get_field_index(name)
         both = both.set_column(place, name, pc.fill_null(both[name], words))
     return both
-
-
-def last_id(batch: pa.Table, above: str | None, folder: Path) -> str:
-    """The highest id of a piece of a table. Raises OutdatedError where the table is not sorted."""
-    ids = batch[KEY].combine_chunks()
-    first, last = ids[0].as_py(), ids[-1].as_py()
-    in_order = pc.all(pc.less(ids[:-1], ids[1:])).as_py() is not False and (above is None or above < first)
-    if not in_order:
-        raise OutdatedError(f"the customers in {folder} are not sorted by their ids", clear_from="segment")
-    return str(last)
-
-
-def earlier(folder: Path, above: str | None, up_to: str | None) -> pa.Table:
-    """The customers of a range of ids. Raises OutdatedError as above."""
-    file = folder / f"{CUSTOMER_SEGMENTS.name}.parquet"
-    wanted = pc.is_valid(pc.field(KEY))
-    if above is not None:
-        wanted &= pc.field(KEY) > above
-    if up_to is not None:
-        wanted &= pc.field(KEY) <= up_to
-    try:
-        table = ds.dataset(file, format="parquet")
-        return table.to_table([KEY, *THEN], filter=wanted, use_threads=False)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise missing(file) from error

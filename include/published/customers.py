@@ -6,28 +6,24 @@ whole table keeps only as many rows as it returns.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.published.files import harmless_value, header
+from include.published.files import harmless_value, header, table_csv
 from include.published.snapshot import missing, read_customers
 from include.published.tables import CUSTOMER_SEGMENTS
 
 PAGE_ROWS = 50
 LAST_PAGE = 200  # what is before the shown page is held in memory; the CSV file has all
-SortColumn = Literal[
-    "customer_id", "country", "last_purchase_date", "recency_days", "frequency", "monetary", "rfm_score"
-]
 KEY = "customer_id"
-SORT_COLUMNS: tuple[SortColumn, ...] = get_args(SortColumn)
 
 
 @dataclass(frozen=True)
@@ -66,12 +62,13 @@ ROW_COLUMNS = [field.name for field in fields(CustomerRow)]
 class Order:
     """By which column customers are sorted. Equal ones are by their ids."""
 
-    column: SortColumn = "monetary"
-    descending: bool = True
+    column: str
+    descending: bool
 
-    @property
-    def sort_keys(self) -> list[tuple[str, str]]:
-        return [(self.column, "descending" if self.descending else "ascending"), (KEY, "ascending")]
+    def sort_keys(self, then: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """As Arrow has them; equal ones have the highest first in the columns `then`."""
+        keys = {self.column: "descending" if self.descending else "ascending"}
+        return list((dict.fromkeys([*keys, *then], "descending") | {KEY: "ascending"} | keys).items())
 
 
 def find_customer(folder: Path, customer_id: str, model: type[C]) -> C | None:
@@ -103,7 +100,7 @@ def customers_of(folder: Path, segment: str, order: Order, page: int) -> list[Cu
     best = None
     for found in segment_rows(folder, segment, ROW_COLUMNS):
         both = pa.concat_tables([best, found]) if best else found
-        best = both.take(pc.sort_indices(both, sort_keys=order.sort_keys)[: page * PAGE_ROWS])
+        best = both.take(pc.sort_indices(both, sort_keys=order.sort_keys())[: page * PAGE_ROWS])
     rows = best.slice((page - 1) * PAGE_ROWS).to_pylist() if best else []
     return [CustomerRow(**row) for row in rows]
 
@@ -112,7 +109,7 @@ def segment_csv(folder: Path, segment: str) -> Iterator[bytes]:
     """The customers of a segment as CSV text in pieces, with the columns of rfm_df.csv."""
     yield header(CUSTOMER_SEGMENTS.names)
     for rows in segment_rows(folder, segment, CUSTOMER_SEGMENTS.names):
-        yield csv_lines(rows.to_pylist())
+        yield table_csv(rows)
 
 
 def csv_lines(rows: Iterable[dict[str, object]]) -> bytes:

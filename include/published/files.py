@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 # Excel, LibreOffice and Google Sheets run a text that starts so as a formula; a number they do not. Wide
 # characters count, and so do spaces in front. Both Java and Python read this pattern.
 FORMULA = r"^(?![+-]?\d+(\.\d+)?(?![\s\S]))(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"
-ROWS_PER_GROUP = 128 * 1024
+ROWS_PER_GROUP = 32 * 1024  # what a look-up reads
 CSV_LINE_COLUMN = "csv_line"
 
 
@@ -40,6 +41,29 @@ def original_value(text: str) -> str:
     return unquoted if re.match(FORMULA, unquoted) else text
 
 
+def table_csv(rows: pa.Table) -> bytes:
+    """Rows as lines of CSV. Python sees each odd text once and no other value, so a million rows take
+    seconds."""
+    lines = pc.binary_join_element_wise(*[csv_fields(column) for column in rows.columns], ",")
+    return "".join(f"{line}\r\n" for line in lines.to_pylist()).encode()
+
+
+def csv_fields(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    texts = column.cast(pa.string()).fill_null("")
+    if not pa.types.is_string(column.type):
+        return texts
+    plain = pc.match_substring_regex(texts, "^[0-9A-Za-z]*$")
+    odd = texts.filter(pc.invert(plain)).unique()
+    fields = pa.array([csv_field(text) for text in odd.to_pylist()], pa.string())
+    return pc.coalesce(fields.take(pc.index_in(texts, value_set=odd)), texts)
+
+
+def csv_field(text: str) -> str:
+    harmless = str(harmless_value(text))
+    quoted = harmless.replace('"', '""')
+    return f'"{quoted}"' if re.search('[",\r\n]', harmless) else harmless
+
+
 def write_table(parts: Path, columns: Sequence[str], parquet: Path, csv_file: Path) -> int:
     """Write the part files of a sorted table, with CSV_LINE_COLUMN, as one Parquet and one CSV file in
     their order. Returns the number of rows. Row groups have a fixed size, so equal tables make equal
@@ -47,7 +71,7 @@ def write_table(parts: Path, columns: Sequence[str], parquet: Path, csv_file: Pa
     sources = [pq.ParquetFile(part) for part in sorted(parts.glob("part-*.parquet"))]
     schema = pa.schema([sources[0].schema_arrow.field(name) for name in columns])
     rows, pending = 0, pa.Table.from_batches([], schema)
-    with pq.ParquetWriter(parquet, schema, compression="zstd") as writer, csv_file.open("wb") as lines:
+    with parquet_writer(parquet, schema) as writer, csv_file.open("wb") as lines:
         lines.write(header(columns))
         for source in sources:
             for batch in source.iter_batches(ROWS_PER_GROUP):
@@ -60,3 +84,9 @@ def write_table(parts: Path, columns: Sequence[str], parquet: Path, csv_file: Pa
         if pending.num_rows:
             writer.write_table(pending, ROWS_PER_GROUP)
     return rows
+
+
+def parquet_writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Writes a published table, a row group at a time. Money is a whole number on disk, as Spark has it: that
+    is read three times as fast."""
+    return pq.ParquetWriter(file, schema, compression="zstd", store_decimal_as_integer=True)

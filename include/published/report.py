@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import altair as alt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -75,16 +76,20 @@ def rejects(stages: Stages) -> list[tuple[str, int]]:
 
 def drawn(folder: Path, segments: Sequence[Segment]) -> Mapping[str, Markup]:
     """The charts as SVG, by name. What is drawn is text to the library, so it can be trusted as markup."""
+    return {name: Markup(charts.svg(chart)) for name, chart in snapshot_charts(folder, segments).items()}
+
+
+def snapshot_charts(folder: Path, segments: Sequence[Segment]) -> Mapping[str, alt.TopLevelMixin]:
+    """The charts by name, for the report and the overview."""
     spread, cuts = read_spread(folder), read_cut_points(folder)
     names = [segment.name for segment in segments]
-    found = {
+    return {
         "segments": charts.segment_tree(segments),
         "scores": charts.score_map(spread),
         "movement": charts.movement_map(read_movement(folder), names, [NOT_YET, NO_LONGER]),
         "countries": charts.country_bars(spread.countries),
         **{metric: charts.spread_of(metric, spread, cuts.get(metric, [])) for metric in charts.METRICS},
     }
-    return {name: Markup(charts.svg(chart)) for name, chart in found.items()}
 
 
 # -- numbers for people -------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from include.published.charts import GRID, INK, METRICS, colour, configured
 from include.published.over_time import Then
 
 MOST_BARS = 40  # of dates; more become an area
+Row = Mapping[str, Any]
 REJECT_COLOURS = ["#440154", "#31688e", "#35b779", "#b5de2b", "#8a8a8a", "#d1495b", "#edae49", "#5d6b7a"]
 
 
@@ -45,14 +46,16 @@ def cut_points_over_time(metric: str, thens: Sequence[Then]) -> alt.TopLevelMixi
         for number, value in enumerate(then.cut_points.get(metric, []), 1)
     ]
     points = alt.OverlayMarkDef(size=14, color="#31688e") if len(thens) <= MOST_BARS else False
-    lines = base(rows, 170, width=230).mark_line(color="#31688e", interpolate="step-after", point=points)
-    shown = lines.encode(
+    chart = base(rows, 170, width=230)
+    lines = chart.mark_line(color="#31688e", interpolate="step-after", point=points).encode(
         x=days_axis(ticks=4),
         y=alt.Y("value:Q", title=METRICS[metric], axis=alt.Axis(format="~s", tickCount=4)),
         detail="cut:N",
     )
     latest = thens[-1].cut_points.get(metric, []) if thens else []
     where = ", ".join(f"{cut:,}" for cut in latest)
+    cuts = [{"as_of": row["as_of"], "name": f"cut {row['cut']}", "value": row["value"]} for row in rows]
+    shown = lines + at_pointer(chart, cuts, ",.2~f")
     return legible(shown, f"Cut points of {METRICS[metric]} by as-of date, at last {where or 'none'}.")
 
 
@@ -74,11 +77,11 @@ def rejects_over_time(rejects: Mapping[date, Mapping[str, float]]) -> alt.TopLev
 # -- what they have in common -------------------------------------------------------------------
 
 
-def base(rows: Iterable[Mapping[str, Any]], height: int, width: int = 620) -> alt.Chart:
+def base(rows: Iterable[Row], height: int, width: int = 620) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=list(rows)), width=width, height=height)
 
 
-def stacked(rows: Sequence[Mapping[str, Any]], name: str, value: str, scale: alt.Scale) -> alt.TopLevelMixin:
+def stacked(rows: Sequence[Row], name: str, value: str, scale: alt.Scale) -> alt.TopLevelMixin:
     """Values on top of each other: bars for a few dates, an area for many."""
     few = len({row["as_of"] for row in rows}) <= MOST_BARS
     chart = base(rows, 190)
@@ -95,7 +98,43 @@ def stacked(rows: Sequence[Mapping[str, Any]], name: str, value: str, scale: alt
         color=alt.Color(f"{name}:N", scale=scale, title=None),
         order=alt.Order("rank:Q"),
     )
-    return shown
+    number = ".1%" if value == "share" else ","
+    if few:
+        return shown.encode(
+            tooltip=[
+                alt.Tooltip("as_of:N", title="as of"),
+                alt.Tooltip(f"{name}:N"),
+                alt.Tooltip(f"{value}:Q", format=number),
+            ]
+        )
+    named = [{"as_of": row["as_of"], "name": row[name], "value": row[value]} for row in rows]
+    return shown + at_pointer(chart, named, number)
+
+
+def at_pointer(chart: alt.Chart, rows: Sequence[Row], number: str) -> alt.Chart:
+    """A line at the date nearest to the pointer, which says all values of that date. `rows` have as_of, name
+    and value. Names may be any text, so the columns of a date are numbered."""
+    columns = {name: f"v{place}" for place, name in enumerate(dict.fromkeys(row["name"] for row in rows))}
+    dates: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        dates.setdefault(row["as_of"], {"as_of": row["as_of"]})[columns[row["name"]]] = row["value"]
+    # Not as_of:N, which Vega-Lite does not find in a selection of what is nearest.
+    day = alt.Tooltip("as_of:T", timeUnit="utcyearmonthdate", format="%Y-%m-%d", title="as of")
+    values = [alt.Tooltip(f"{column}:Q", title=name, format=number) for name, column in columns.items()]
+    nearest = alt.selection_point(
+        on="pointermove", clear="pointerout", nearest=True, encodings=["x"], empty=False
+    )
+    line: alt.Chart = (
+        chart.properties(data=alt.InlineData(values=list(dates.values())))
+        .mark_rule(color=GRID)
+        .encode(
+            x="as_of:T",
+            opacity=alt.condition(nearest, alt.value(1), alt.value(0)),
+            tooltip=[day, *values],
+        )
+        .add_params(nearest)
+    )
+    return line
 
 
 def segment_scale(names: Sequence[str]) -> alt.Scale:
@@ -107,6 +146,7 @@ def days_axis(ticks: int = 8) -> alt.X:
     return alt.X(
         "as_of:T",
         title=None,
+        scale=alt.Scale(type="utc"),  # a date is the same date wherever the page is read
         axis=alt.Axis(format="%Y-%m-%d", tickCount=ticks, labelOverlap=True, grid=False),
     )
 

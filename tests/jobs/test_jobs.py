@@ -10,7 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from include.lake.paths import Lake
+from include.lake.record import read_run_record
 from include.pipeline import ERROR_MARK, PROJECT, TASKS
+from include.published.orders import orders_behind, orders_of
 from tests import tables
 from tests.jobs.conftest import RunJob, Snapshot, arguments
 from tests.jobs.shop import (
@@ -77,6 +80,30 @@ def test_the_parquet_file_is_the_same_table_as_the_csv(published: Path) -> None:
     assert table.column_names == head
     texts = [["" if v is None else str(v) for v in row.values()] for row in table.to_pylist()]
     assert texts == rows
+
+
+def test_the_orders_behind_a_snapshot_add_up_to_its_customers(shop: Path, published: Path) -> None:
+    assert added_orders(shop, published) == sums_of(published)
+
+
+def added_orders(lake: Path, folder: Path) -> dict[object, list[object]]:
+    """For each customer what the orders in the lake add up to: invoices, bought, taken back."""
+    behind = orders_behind(Lake(lake), read_run_record(folder))
+    assert behind.changed == []
+    found: dict[object, list[object]] = {}
+    for name in customers_of(folder):
+        orders = orders_of(str(name), behind)
+        bought = [order for order in orders if order.line_type == "purchase"]
+        invoices = {order.invoice_no for order in bought}
+        gross = sum(order.amount for order in bought)
+        found[name] = [len(invoices), gross, gross - sum(order.amount for order in orders)]
+    return found
+
+
+def sums_of(folder: Path) -> dict[object, list[object]]:
+    """The same as published."""
+    rows = customers_of(folder).items()
+    return {name: [row["frequency"], row["gross"], row["returned"]] for name, row in rows}
 
 
 def test_the_record_has_every_stage_and_says_who_made_it(record: Any) -> None:
@@ -437,6 +464,11 @@ def test_a_variant_with_a_look_back_counts_its_days_only(variants: Variants) -> 
     assert money == {"101": (2, "7.00"), "104": (1, "200.00"), "C-0042": (1, "5.00")}
 
 
+def test_the_orders_behind_a_variant_add_up_to_its_customers(variants: Variants) -> None:
+    for folder in (variants.other_map, variants.look_back):
+        assert added_orders(variants.published.parent, folder) == sums_of(folder)
+
+
 # -- files that come, change and go -------------------------------------------------------------
 
 
@@ -463,6 +495,11 @@ def test_new_changed_and_deleted_files_give_what_a_new_lake_gives(
 def test_only_new_and_changed_files_are_converted(changed: Path) -> None:
     record = json.loads((changed / "published" / f"as_of={AS_OF}" / "run.json").read_text())
     assert record["stages"]["ingest"]["files_converted"] == 2
+
+
+def test_orders_come_and_go_with_their_files(changed: Path) -> None:
+    folder = changed / "published" / f"as_of={AS_OF}"
+    assert added_orders(changed, folder) == sums_of(folder)
 
 
 def test_customers_come_and_go_with_their_files(changed: Path) -> None:

@@ -52,6 +52,21 @@ def test_each_rank_has_a_colour_that_is_brighter_than_the_one_before(ranks: int)
     assert brightness == sorted(set(brightness))
 
 
+@pytest.mark.parametrize(
+    "chart",
+    [
+        charts.segment_tree([segment(0, 60), segment(1, 40)]),
+        charts.score_map(SPREAD),
+        *[charts.spread_of(metric, SPREAD, [Decimal(7), Decimal(70)]) for metric in charts.METRICS],
+        charts.movement_map([Move("A", "B", 3), Move("B", "B", 4)], ["A", "B"], ["New"]),
+        charts.country_bars(SPREAD.countries),
+    ],
+)
+def test_each_chart_follows_the_schema_of_vega_lite(chart: TopLevelMixin) -> None:
+    """`svg` does not look at the schema, because that takes a while."""
+    assert chart.to_dict(validate=True)["description"]
+
+
 def test_segments_are_drawn_with_their_numbers_as_far_as_there_is_room() -> None:
     drawn = charts.svg(charts.segment_tree([segment(0, 60), segment(1, 39), segment(2, 0), segment(3, 1)]))
     assert "Segment 0" in drawn and "60.0%" in drawn and charts.colour(0, 4) in drawn

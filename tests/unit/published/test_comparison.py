@@ -15,6 +15,7 @@ from include.published.comparison import (
     moved_customers,
     moves_between,
 )
+from include.published.customers import Order
 from include.published.snapshot import Move
 from include.published.tables import CUSTOMER_SEGMENTS, NO_LONGER, NOT_YET
 from tests.unit.published.small import customer_row
@@ -34,6 +35,7 @@ NOW: list[Row] = [
     ("e", 1, "10.00", "511", "New Customers"),
     ("é", 1, "10.00", "511", "New Customers"),
 ]
+BY_SPENT = Order("spent_then", descending=True)
 
 
 def written(folder: Path, rows: list[Row], per_group: int) -> Path:
@@ -49,12 +51,14 @@ def written(folder: Path, rows: list[Row], per_group: int) -> Path:
     return folder
 
 
+def ids(then: Path, now: Path, group: Group, order: Order, page: int = 1) -> list[str]:
+    customers, _ = moved_customers(then, now, group, order, page)
+    return [customer.customer_id for customer in customers]
+
+
 @pytest.fixture(params=[1, 2, 100], ids="{}-in-a-row-group".format)
-def pair(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, Path]:
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
     """Both snapshots, joined in pieces of different sizes."""
-    monkeypatch.setattr("include.published.snapshot.ROWS_PER_GROUP", request.param)
     return written(tmp_path / "then", THEN, 3), written(tmp_path / "now", NOW, request.param)
 
 
@@ -71,14 +75,29 @@ def test_each_customer_is_counted_once(pair: tuple[Path, Path]) -> None:
 def test_who_left_a_segment_includes_who_no_longer_counts_the_most_spent_first(
     pair: tuple[Path, Path],
 ) -> None:
-    assert moved_customers(*pair, Group(left="Champions"), 1) == [
+    customers = [
         Moved("b", "Champions", "At Risk", Decimal("300.00"), Decimal("300.00"), 90),
         Moved("a", "Champions", NO_LONGER, Decimal("100.00"), None, None),
     ]
+    assert moved_customers(*pair, Group(left="Champions"), BY_SPENT, 1) == (customers, 2)
 
 
 def test_won_back_is_who_was_away_and_has_bought_again(pair: tuple[Path, Path]) -> None:
-    assert [one.customer_id for one in moved_customers(*pair, Group(won_back=True), 1)] == ["c"]
+    assert ids(*pair, Group(won_back=True), BY_SPENT) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (Order("spent_then", descending=True), ["b", "a", "d", "c", "e", "é"]),  # who spent nothing by id
+        (Order("spent_then", descending=False), ["c", "d", "a", "b", "e", "é"]),  # or is unknown: last
+        (Order("recency_days", descending=True), ["d", "b", "c", "e", "é", "a"]),
+        (Order("customer_id", descending=True), ["é", "e", "d", "c", "b", "a"]),
+        (Order("segment", descending=False), ["b", "d", "e", "é", "a", "c"]),
+    ],
+)
+def test_a_list_is_sorted_by_any_column(pair: tuple[Path, Path], order: Order, expected: list[str]) -> None:
+    assert ids(*pair, Group(), order) == expected
 
 
 def test_a_pair_of_segments_has_its_customers_by_their_ids(pair: tuple[Path, Path]) -> None:
@@ -89,8 +108,7 @@ def test_a_pair_of_segments_has_its_customers_by_their_ids(pair: tuple[Path, Pat
 
 def test_a_second_page_goes_on(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.published.comparison.PAGE_ROWS", 1)
-    found = [moved_customers(*pair, Group(left="Champions"), page) for page in (1, 2, 3)]
-    assert [[one.customer_id for one in page] for page in found] == [["b"], ["a"], []]
+    assert [ids(*pair, Group(left="Champions"), BY_SPENT, page) for page in (1, 2, 3)] == [["b"], ["a"], []]
 
 
 @pytest.mark.parametrize("empty", ["then", "now", "both"])

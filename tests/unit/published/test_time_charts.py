@@ -32,7 +32,7 @@ def thens(days: int) -> Sequence[Then]:
 def test_a_few_dates_are_bars_and_many_are_an_area() -> None:
     few = time_charts.segments_over_time(thens(3), NAMES).to_dict()
     many = time_charts.segments_over_time(thens(41), NAMES).to_dict()
-    assert (few["mark"]["type"], many["mark"]["type"]) == ("bar", "area")
+    assert (few["mark"]["type"], many["layer"][0]["mark"]["type"]) == ("bar", "area")
 
 
 def test_a_segment_has_the_colour_of_its_rank() -> None:
