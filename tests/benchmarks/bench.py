@@ -25,8 +25,10 @@ import psutil
 from include.pipeline import PROJECT, TASKS
 from tests.benchmarks import report
 from tests.benchmarks.equal import differences
+from tests.benchmarks.large_lake import make_lake
 from tests.benchmarks.measure import (
     BENCH_PYTHON,
+    CONFIG,
     CONTENDERS,
     OURS,
     Measured,
@@ -40,11 +42,12 @@ from tests.benchmarks.measure import (
     segments_file,
     shop,
 )
+from tests.benchmarks.pages import measure_pages
 from tests.benchmarks.scaling import five_jobs_on
 from tests.benchmarks.scheduled import dag_runs
 
 FOLDER = PROJECT / ".cache" / "bench"
-PLACES = ("lake", "history", "out", "airflow", "cluster")
+PLACES = ("lake", "history", "out", "airflow", "cluster", "pages")
 EXECUTORS = (1, 2, 4)
 
 
@@ -54,6 +57,7 @@ class Results:
     def __init__(self, file: Path) -> None:
         self.file, self.rows = file, list[dict[str, Any]]()
         self.scaling: list[dict[str, Any]] = []
+        self.pages: dict[str, Any] = {}
 
     def add(self, what: str, size: int, who: str, measured: Measured) -> None:
         key: dict[str, Any] = {"what": what, "size": size, "who": who}
@@ -77,9 +81,8 @@ class Results:
         self.add(what, size, who, Measured(total, peak))
 
     def save(self) -> None:
-        self.file.write_text(
-            json.dumps({"machine": machine(), "rows": self.rows, "scaling": self.scaling}, indent=1)
-        )
+        found = {"machine": machine(), "rows": self.rows, "scaling": self.scaling, "pages": self.pages}
+        self.file.write_text(json.dumps(found, indent=1))
 
 
 def machine() -> dict[str, Any]:
@@ -148,6 +151,16 @@ def through_the_scheduler(results: Results, size: int) -> None:
         results.add(f"DAG run, {name}: between tasks", size, OURS, Measured(run["between"], 0))
 
 
+def pages_at_size(results: Results, customers: int, snapshots: int) -> None:
+    """The pages on made snapshots."""
+    folder = FOLDER / "pages"
+    say(f"  making {snapshots} snapshots of {customers:,} customers")
+    lake = make_lake(folder / "lake", customers, snapshots, CONFIG)
+    rows = list(measure_pages(lake, customers, folder))
+    results.pages = {"customers": customers, "snapshots": snapshots, "requests": rows}
+    results.save()
+
+
 @contextmanager
 def only_one() -> Iterator[None]:
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -174,6 +187,7 @@ def main() -> None:
         results = Results(FOLDER / "results.json")
         daily_increments(results, sizes, rounds[0])
         through_the_scheduler(results, sizes[0])
+        pages_at_size(results, *((500_000, 40) if args.quick else (5_000_000, 400)))
         if not args.quick:  # it would take half of the ten minutes
             scaling_out(results, sizes[-1])
         for size, times in zip(sizes, rounds, strict=True):

@@ -73,6 +73,7 @@ def write(results: Path, page: Path) -> None:
         stages(measurements),
         through_the_scheduler(measurements),
         *scaling(found.get("scaling", [])),
+        *pages(found.get("pages", {})),
     ]
     tables = "<!-- measured -->\n{}\n<!-- /measured -->".format("\n\n".join(parts))
     page.write_text(MEASURED.sub(lambda _: tables, PAGE.read_text()))
@@ -183,6 +184,28 @@ def scaling(found: list[dict[str, Any]]) -> list[str]:
     )
     title = f"On a standalone cluster of one-core executors, at {found[0]['size']}x"
     return [section(title, text, table(head, body))]
+
+
+def pages(found: dict[str, Any]) -> list[str]:
+    """Seconds of each kind of request, and the memory that it took beyond what the process held before."""
+    if not found:
+        return []
+    body = [
+        [
+            row["what"],
+            f"{row['first']:.2f}",
+            f"**{median(row['later']):.2f}** ({min(row['later']):.2f}-{max(row['later']):.2f})",
+            f"{row['peak_mib']} MiB",
+        ]
+        for row in found["requests"]
+    ]
+    text = (
+        "Seconds from the request to the last byte of the answer: the first one of a new process, then later "
+        "ones. The memory is the most that the process held at any time, beyond what it held before."
+    )
+    size = f"{found['snapshots']} snapshots of {found['customers'] / 1e6:g} million customers"
+    head = ["", "the first", "later ones", "memory"]
+    return [section(f"The pages, on {size}", text, table(head, body))]
 
 
 def section(title: str, *parts: str) -> str:
