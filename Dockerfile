@@ -65,7 +65,8 @@ RUN uv pip install --compile-bytecode --python /opt/venv/bin/python --require-ha
 FROM base AS notebook
 COPY --from=build-notebook /opt/venv /opt/venv
 COPY . /opt/rfm
-ENV PYTHONPATH=/opt/rfm SPARK_CONF_DIR=/opt/no-conf SPARK_LOCAL_IP=127.0.0.1
+ENV PYTHONPATH=/opt/rfm SPARK_CONF_DIR=/opt/no-conf SPARK_LOCAL_IP=127.0.0.1 \
+    SPARK_SUBMIT_OPTS=-Dlog4j2.configurationFile=/opt/rfm/include/spark/log4j2.properties
 WORKDIR /home/rfm
 USER rfm
 # A copy that somebody has worked on stays as it is.
