@@ -15,9 +15,9 @@ class Addresses:
 
     root: str
 
-    @property
-    def stylesheet(self) -> str:
-        return f"{self.root}/static/style.css"
+    def static(self, name: str) -> str:
+        """A file that belongs to all pages."""
+        return f"{self.root}/static/{name}"
 
     def page(self, path: str, snapshot: SnapshotName | None = None, **query: object) -> str:
         """A page with what it is asked for; what is None is left out."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,13 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from include.errors import UserError
 from include.pages import layout
 from include.pages.chosen import Chosen
-from include.pages.routes import ByPath, VariantByPath, addresses_of, router
+from include.pages.live_charts import VEGA, vega
+from include.pages.routes import ByPath, VariantByPath, addresses_of, query_of, router
 from include.pages.snapshot import find_file, read_snapshot
+from include.pages.sorting import View
 from include.pipeline import DAG_ID, REPORT
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",  # a cache on the way would answer people who are not authorized
@@ -34,6 +36,9 @@ REPORT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
     "sandbox"
 }
+# The browser of who was authorized need not ask again.
+KEPT_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
+JAVASCRIPT = "text/javascript"
 LOG_IN = f"Log in to Airflow with an account that may read the DAG {DAG_ID}, and open this page again."
 
 
@@ -70,7 +75,17 @@ app.add_middleware(SecurityHeaders)
 # A route and not StaticFiles: FastAPI's dependencies, and so the authorization, do not reach a mount.
 @app.get("/static/style.css")
 def stylesheet() -> FileResponse:
-    return FileResponse(layout.STYLESHEET)
+    return FileResponse(layout.STATIC / "style.css")
+
+
+@app.get("/static/charts.js")
+def script() -> FileResponse:
+    return FileResponse(layout.STATIC / "charts.js", media_type=JAVASCRIPT)
+
+
+@app.get(f"/static/{VEGA}")
+def vega_script() -> Response:
+    return Response(vega(), headers=KEPT_HEADERS, media_type=JAVASCRIPT)
 
 
 @app.get("/snapshots/{as_of}/")
@@ -97,8 +112,9 @@ app.include_router(router)
 
 
 def snapshot_page(request: Request, chosen: Chosen) -> HTMLResponse:
-    content = read_snapshot(chosen.folder)
-    return HTMLResponse(layout.page("snapshot", addresses_of(request), chosen=chosen, snapshot=content))
+    content, here = read_snapshot(chosen.folder), addresses_of(request)
+    summary = content.summary.shown(View(here.snapshot(chosen.name), "", query_of(request)))
+    return HTMLResponse(layout.page("snapshot", here, chosen=chosen, snapshot=content, summary=summary))
 
 
 def download(folder: Path, name: str) -> FileResponse:

@@ -1,15 +1,17 @@
 """Renders pages from the templates. Every value is escaped: names and texts come from data."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.pages.addresses import Addresses
+from include.pages.live_charts import VEGA
 from include.pipeline import REPORT
 from include.published.report import change, count, share
 
-STYLESHEET = Path(__file__).with_name("static") / "style.css"
+STATIC = Path(__file__).with_name("static")
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -17,7 +19,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals |= {"count": count, "share": share, "change": change, "report": REPORT}
+TEMPLATES.globals |= {"count": count, "share": share, "change": change, "report": REPORT, "vega": VEGA}
 # The pages by their paths, as the navigation has them.
 SECTIONS = {
     "": "Overview",
@@ -26,6 +28,14 @@ SECTIONS = {
     "customer": "Customer",
     "quality": "Data quality",
 }
+
+
+def minute(time: str) -> str:
+    """A time of a record, such as 2026-11-27T02:05:18+00:00, for people: to the minute, in UTC."""
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+TEMPLATES.globals["minute"] = minute
 
 
 def page(template: str, addresses: Addresses, section: str | None = None, **content: object) -> str:

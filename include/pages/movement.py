@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from include.lake.record import read_run_record
 from include.pages.chosen import Chosen, chosen_snapshot
+from include.pages.live_charts import figure
+from include.pages.sorting import Column, Table, TablePage, View, file_of
 from include.published import charts
 from include.published.catalog import SnapshotName
 from include.published.comparison import (
@@ -21,13 +23,25 @@ from include.published.comparison import (
     moved_customers,
     moves_between,
 )
-from include.published.customers import LAST_PAGE, PAGE_ROWS, csv_lines
-from include.published.files import header
+from include.published.customers import Order
+from include.published.files import header, table_csv
 from include.published.snapshot import Move
 from include.published.tables import NO_LONGER, NOT_YET
 
 USUAL_DAYS = 30  # apart, unless another date is chosen
 LEFT, WON_BACK = "left", "won-back"
+LIST = Table[Moved](
+    "list",
+    [
+        Column("customer_id", "customer", lambda customer: customer.customer_id),
+        Column("segment_then", "then", lambda customer: customer.segment_then, style="left"),
+        Column("segment", "now", lambda customer: customer.segment, style="left"),
+        Column("spent_then", "spent then", lambda customer: customer.spent_then),
+        Column("monetary", "spent now", lambda customer: customer.monetary),
+        Column("recency_days", "days ago", lambda customer: customer.recency_days),
+    ],
+    start="-spent_then",
+)
 
 
 @dataclass(frozen=True)
@@ -61,15 +75,12 @@ class Pair:
 @dataclass(frozen=True)
 class Movement:
     best: str  # the best segment
-    rows: Sequence[str]  # segments then
+    matrix: TablePage[str]  # segments then
     columns: Sequence[str]  # segments now
     cells: Mapping[tuple[str, str], int]
     chart: Markup
     title: str  # of the list
-    total: int | None  # customers of the list, where the cells have their number
-    customers: Sequence[Moved]
-    page: int
-    more: bool
+    customers: TablePage[Moved]
 
 
 def earlier_snapshots(chosen: Chosen) -> list[SnapshotName]:
@@ -95,27 +106,36 @@ def pair_of(chosen: Chosen, before: str | None) -> Pair | None:
     return Pair(chosen, other)
 
 
-def read_movement_page(pair: Pair, asked: Asked, page: int) -> Movement:
+def read_movement_page(pair: Pair, asked: Asked, view: View) -> Movement:
     names = read_run_record(pair.chosen.folder).config.segment_map.names
     moves = moves_of(*pair.folders)
-    cells = {(move.before, move.now): move.customers for move in moves}
-    group = group_of(asked, names)
-    found = moved_customers(*pair.folders, group, page)
-    total = number_of(group, cells)
-    if page > 1 and not found:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"The list has fewer than {page} pages.")
+    order = LIST.order(view) or Order("spent_then", descending=True)
+    customers, total = moved_customers(*pair.folders, group_of(asked, names), order, LIST.page(view))
     return Movement(
         best=names[0],
-        rows=in_order([move.before for move in moves], names),
+        matrix=matrix(moves, names).shown(view, in_order([move.before for move in moves], names)),
         columns=in_order([move.now for move in moves], names),
-        cells=cells,
+        cells=cells_of(moves),
         chart=drawn(*pair.folders, tuple(names)),
         title=title_of(asked, names),
-        total=total,
-        customers=found,
-        page=page,
-        more=len(found) == PAGE_ROWS and page < LAST_PAGE,
+        customers=LIST.of(view, customers, total),
     )
+
+
+def matrix(moves: Sequence[Move], names: Sequence[str]) -> Table[str]:
+    """A row for each segment then, and a column for each segment now."""
+    cells = cells_of(moves)
+    rows = in_order([move.before for move in moves], names)
+    now = in_order([move.now for move in moves], names)
+
+    def to(segment: str) -> Column[str]:
+        return Column(segment, segment, lambda was: cells.get((was, segment)))
+
+    return Table("matrix", [Column[str]("then", "then", str, key=rows.index), *map(to, now)], start="then")
+
+
+def cells_of(moves: Sequence[Move]) -> dict[tuple[str, str], int]:
+    return {(move.before, move.now): move.customers for move in moves}
 
 
 moves_of = lru_cache(maxsize=32)(moves_between)  # a version of a snapshot never changes
@@ -131,7 +151,7 @@ def drawn(before: Path, now: Path, names: tuple[str, ...]) -> Markup:
     moves: list[Move] = moves_of(before, now)
     known = {*names, NOT_YET, NO_LONGER}
     others = sorted({name for move in moves for name in (move.before, move.now)} - known)
-    return Markup(charts.svg(charts.movement_map(moves, [*names, *others], [NOT_YET, NO_LONGER])))
+    return figure(charts.movement_map(moves, [*names, *others], [NOT_YET, NO_LONGER]))
 
 
 def group_of(asked: Asked, names: Sequence[str]) -> Group:
@@ -153,18 +173,20 @@ def title_of(asked: Asked, names: Sequence[str]) -> str:
     return "Won back" if asked.group == WON_BACK else f"Left {names[0]}"
 
 
-def number_of(group: Group, cells: Mapping[tuple[str, str], int]) -> int | None:
-    if group.won_back:
-        return None
-    if group.left is not None:
-        return sum(n for (was, now), n in cells.items() if was == group.left != now)
-    return sum(n for (was, now), n in cells.items() if (was, now) == (group.then, group.now))
-
-
-def movement_csv(pair: Pair, asked: Asked) -> Iterator[bytes]:
-    """All customers of the list, by their ids."""
+def movement_csv(pair: Pair, asked: Asked, view: View, name: str) -> Iterator[bytes]:
+    """One of the tables, whole."""
     names = read_run_record(pair.chosen.folder).config.segment_map.names
-    group = group_of(asked, names)
+    moves = moves_of(*pair.folders)
+    rows = in_order([move.before for move in moves], names)
+    files = {
+        "matrix": lambda: matrix(moves, names).csv(view, rows),
+        "list": lambda: list_csv(pair, group_of(asked, names)),
+    }
+    return file_of(name, files)
+
+
+def list_csv(pair: Pair, group: Group) -> Iterator[bytes]:
+    """All customers of a group, by their ids."""
     yield header(COLUMNS)
     for rows in group_rows(*pair.folders, group):
-        yield csv_lines(rows.to_pylist())
+        yield table_csv(rows)

@@ -1,6 +1,6 @@
 """The overview: what the report of a snapshot shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,10 +11,38 @@ from markupsafe import Markup
 
 from include.lake.record import RunRecord, read_run_record
 from include.lake.state import all_warnings
+from include.pages.live_charts import figure
+from include.pages.sorting import Column, Table, View, file_of
 from include.pipeline import REPORT
 from include.published import charts
-from include.published.report import drawn, rejects
+from include.published.report import rejects, snapshot_charts
 from include.published.snapshot import Segment, read_segments
+
+SEGMENTS = Table[Segment](
+    "segments",
+    [
+        Column("segment", "segment", lambda segment: segment.name, key=lambda segment: segment.rank),
+        Column("customers", "customers", lambda segment: segment.customers),
+        Column("change", "change", lambda segment: segment.customers - segment.customers_before),
+        Column("customer_share", "share", lambda segment: segment.customer_share),
+        Column("revenue", "spent", lambda segment: segment.revenue),
+        Column("revenue_share", "share of it", lambda segment: segment.revenue_share),
+        Column("avg_recency_days", "days ago", lambda segment: segment.recency_days),
+        Column("avg_frequency", "orders", lambda segment: segment.frequency),
+        Column("median_monetary", "spend", lambda segment: segment.monetary),
+        Column("description", "meaning", lambda segment: segment.description, style="words"),
+    ],
+    start="segment",
+)
+Reject = tuple[str, int]  # a reason, and the lines that have it
+REJECTS = Table[Reject](
+    "rejects",
+    [
+        Column("reason", "reason", lambda reject: reject[0]),
+        Column("lines", "lines", lambda reject: reject[1]),
+    ],
+    start="-lines",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +55,7 @@ class Overview:
     colours: Mapping[str, str]  # of the segments
     charts: Mapping[str, Markup]
     warnings: Sequence[str]
-    rejects: Sequence[tuple[str, int]]  # lines by reason
+    rejects: Sequence[Reject]
 
     @property
     def customers(self) -> int:
@@ -55,10 +83,19 @@ def read_overview(folder: Path) -> Overview:
         compared=compared(record),
         segments=segments,
         colours={segment.name: charts.colour(segment.rank, len(segments)) for segment in segments},
-        charts=drawn(folder, segments),
+        charts={name: figure(chart) for name, chart in snapshot_charts(folder, segments).items()},
         warnings=all_warnings(record.stages),
         rejects=rejects(record.stages),
     )
+
+
+def overview_csv(overview: Overview, view: View, name: str) -> Iterator[bytes]:
+    """One of the tables, whole."""
+    files = {
+        "segments": lambda: SEGMENTS.csv(view, overview.segments),
+        "rejects": lambda: REJECTS.csv(view, overview.rejects),
+    }
+    return file_of(name, files)
 
 
 def compared(record: RunRecord) -> date | None:

@@ -5,28 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from http import HTTPStatus
 from pathlib import Path
-from typing import Literal, get_args
 
-from fastapi import HTTPException
 from markupsafe import Markup
 
 from include.lake.record import InputFile, RunRecord, read_run_record
-from include.lake.state import all_warnings
+from include.lake.state import StageRecord, all_warnings
 from include.pages.chosen import Chosen, read_each
-from include.pages.sorting import order_after_click, sort_column
-from include.published import charts, time_charts
+from include.pages.live_charts import figure
+from include.pages.sorting import Column, Table, TablePage, View, file_of
+from include.published import time_charts
 from include.published.catalog import SnapshotName
-from include.published.customers import csv_lines
-from include.published.files import header
 from include.published.rejects import Sample, read_samples
-
-SHOWN = 60  # runs in the table; the CSV file has all
-FILES_ON_A_PAGE = 50
-FileOrder = Literal["file", "modified", "bytes", "lines", "kept", "rejected"]
-FILE_ORDERS: tuple[FileOrder, ...] = get_args(FileOrder)
-RUN_COLUMNS = ["as_of", "dag_run", "published_at", "landed", "kept", "customers", "seconds", "warnings"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A landed file of a snapshot. Its fields are the columns of its table."""
+    """A landed file of a snapshot."""
 
     file: str
     modified: datetime
@@ -62,30 +52,85 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class Reject:
+    """Why lines were rejected."""
+
+    reason: str
+    lines: int
+    share: float | None  # of the landed lines
+    samples: Sequence[Sample]
+
+
+Stage = tuple[str, StageRecord]  # a task, and what it did
+STAGES = Table[Stage](
+    "stages",
+    [
+        Column("task", "task", lambda stage: stage[0]),
+        Column("rows_in", "in", lambda stage: stage[1].rows_in),
+        Column("rejected", "rejected", lambda stage: sum(stage[1].rejects.values())),
+        Column("rows_out", "out", lambda stage: stage[1].rows_out),
+        Column("seconds", "seconds", lambda stage: stage[1].seconds),
+        Column("started", "started", lambda stage: stage[1].started),
+    ],
+)
+REJECTS = Table[Reject](
+    "rejects",
+    [
+        Column("reason", "reason", lambda reject: reject.reason),
+        Column("lines", "lines", lambda reject: reject.lines),
+        Column("share", "share", lambda reject: reject.share),
+        Column(
+            "example",
+            "for example",
+            lambda reject: reject.samples[0].raw if reject.samples else None,
+            style="words",
+        ),
+    ],
+    start="-lines",
+)
+FILES = Table[FileFacts](
+    "files",
+    [
+        Column("file", "file", lambda file: file.file),
+        Column("modified", "landed (UTC)", lambda file: file.modified),
+        Column("bytes", "bytes", lambda file: file.bytes),
+        Column("lines", "lines", lambda file: file.lines),
+        Column("kept", "kept", lambda file: file.kept),
+        Column("rejected", "rejected", lambda file: file.rejected),
+        Column("reasons", "reasons", lambda file: file.reasons, style="left"),
+    ],
+    start="-modified",
+)
+RUNS = Table[RunFacts](
+    "runs",
+    [
+        Column("as_of", "as of", lambda run: run.as_of),
+        Column("landed", "landed", lambda run: run.landed),
+        Column("kept", "kept", lambda run: run.kept),
+        Column("customers", "customers", lambda run: run.customers),
+        Column("seconds", "seconds", lambda run: run.seconds),
+        Column("warnings", "warnings", lambda run: run.warnings),
+        Column("published_at", "published", lambda run: run.published_at, style="left"),
+        Column("dag_run", "run", lambda run: run.dag_run, style="left"),
+    ],
+    start="-as_of",
+)
+
+
+@dataclass(frozen=True)
 class Quality:
     record: RunRecord
     warnings: Sequence[str]
     not_counted: Mapping[str, str]  # landed files that are not counted, with the reason
-    rejects: Sequence[tuple[str, int]]
-    samples: Mapping[str, Sequence[Sample]]
-    runs: Sequence[RunFacts]  # the newest first
+    stages: TablePage[Stage]
+    rejects: TablePage[Reject]
+    files: TablePage[FileFacts]
+    runs: TablePage[RunFacts]
     left_out: Mapping[SnapshotName, str]  # snapshots that cannot be read, with the reason
     chart: Markup
 
 
-@dataclass(frozen=True)
-class FilesPage:
-    files: Sequence[FileFacts]
-    order: str  # `-lines` is the longest first
-    page: int
-    pages: int
-    total: int
-
-    def sorted_by(self, column: str) -> str:
-        return order_after_click(self.order, column)
-
-
-def read_quality(chosen: Chosen) -> Quality:
+def read_quality(chosen: Chosen, view: View) -> Quality:
     record = read_run_record(chosen.folder)
     runs, left_out = read_runs(chosen)
     not_counted = record.stages["ingest"].files_not_counted or {}
@@ -93,12 +138,33 @@ def read_quality(chosen: Chosen) -> Quality:
         record=record,
         warnings=all_warnings(record.stages),
         not_counted=not_counted,
-        rejects=all_rejects(record).most_common(),
-        samples=samples_of(chosen.folder),
-        runs=runs,
+        stages=STAGES.shown(view, list(record.stages.items())),
+        rejects=REJECTS.shown(view, rejects_of(record, chosen.folder)),
+        files=FILES.shown(view, files_of(record)),
+        runs=RUNS.shown(view, runs),
         left_out=left_out,
         chart=drawn(tuple((run.as_of, tuple(run.reject_shares.items())) for run in reversed(runs))),
     )
+
+
+def quality_csv(chosen: Chosen, view: View, name: str) -> Iterator[bytes]:
+    """One of the tables, whole."""
+    record = read_run_record(chosen.folder)
+    files = {
+        "stages": lambda: STAGES.csv(view, list(record.stages.items())),
+        "rejects": lambda: REJECTS.csv(view, rejects_of(record, chosen.folder)),
+        "files": lambda: FILES.csv(view, files_of(record)),
+        "runs": lambda: RUNS.csv(view, read_runs(chosen)[0]),
+    }
+    return file_of(name, files)
+
+
+def rejects_of(record: RunRecord, folder: Path) -> list[Reject]:
+    landed, samples = record.stages["ingest"].rows_in, samples_of(folder)
+    return [
+        Reject(reason, lines, lines / landed if landed else None, samples.get(reason, []))
+        for reason, lines in all_rejects(record).items()
+    ]
 
 
 def all_rejects(record: RunRecord) -> Counter[str]:
@@ -134,31 +200,11 @@ samples_of = lru_cache(maxsize=16)(read_samples)
 
 @lru_cache(maxsize=8)
 def drawn(shares: tuple[tuple[date, tuple[tuple[str, float], ...]], ...]) -> Markup:
-    chart = time_charts.rejects_over_time({day: dict(found) for day, found in shares})
-    return Markup(charts.svg(chart))
+    return figure(time_charts.rejects_over_time({day: dict(found) for day, found in shares}))
 
 
-def runs_csv(chosen: Chosen) -> Iterator[bytes]:
-    yield header(RUN_COLUMNS)
-    runs, _ = read_runs(chosen)
-    yield csv_lines({column: getattr(run, column) for column in RUN_COLUMNS} for run in runs)
-
-
-# -- landed files -------------------------------------------------------------------------------
-
-
-def read_files_page(record: RunRecord, order: str, page: int) -> FilesPage:
-    column = sort_column(order, FILE_ORDERS, "Files")
-    files = sorted(
-        (file_facts(name, file) for name, file in sorted(record.input_files.items())),
-        key=lambda facts: getattr(facts, column),
-        reverse=order.startswith("-"),
-    )
-    pages = max(1, -(-len(files) // FILES_ON_A_PAGE))
-    if page > pages:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"The last page of files is {pages}.")
-    shown = files[(page - 1) * FILES_ON_A_PAGE : page * FILES_ON_A_PAGE]
-    return FilesPage(shown, order, page, pages, len(files))
+def files_of(record: RunRecord) -> list[FileFacts]:
+    return [file_facts(name, file) for name, file in sorted(record.input_files.items())]
 
 
 def file_facts(name: str, file: InputFile) -> FileFacts:
@@ -172,8 +218,3 @@ def file_facts(name: str, file: InputFile) -> FileFacts:
         rejected=rejects.total(),
         reasons=", ".join(f"{reason.replace('_', ' ')} {lines:,}" for reason, lines in rejects.most_common()),
     )
-
-
-def files_csv(record: RunRecord) -> Iterator[bytes]:
-    yield header(list(FileFacts.__dataclass_fields__))
-    yield csv_lines(vars(file_facts(name, file)) for name, file in record.input_files.items())

@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from include.lake.record import read_run_record
 from include.pages import layout
 from include.pages.addresses import Addresses
 from include.pages.chosen import Chosen, chosen_snapshot, snapshot_at
-from include.pages.customer import LAST, read_customer_page
+from include.pages.customer import LAST, AskedCustomer, customer_csv, read_customer_page
 from include.pages.movement import (
     LEFT,
     Asked,
@@ -23,22 +22,16 @@ from include.pages.movement import (
     pair_of,
     read_movement_page,
 )
-from include.pages.overview import read_overview
-from include.pages.quality import (
-    SHOWN,
-    files_csv,
-    read_files_page,
-    read_quality,
-    runs_csv,
-)
-from include.pages.segment import asked, find_segment, read_segment_page, segments_of
+from include.pages.overview import REJECTS, SEGMENTS, overview_csv, read_overview
+from include.pages.quality import quality_csv, read_quality
+from include.pages.segment import find_segment, read_segment_page, segments_of
+from include.pages.sorting import View
 from include.pages.trends import read_trends, trends_csv
 from include.published.catalog import VARIANT, SnapshotName
 from include.published.customers import segment_csv
 
 router = APIRouter()
 Variant = Annotated[str, PathParameter(pattern=f"^{VARIANT}$")]
-PageNumber = Annotated[int, Query(ge=1)]
 CustomerId = Annotated[str | None, Query(alias="id", max_length=200)]
 
 
@@ -64,10 +57,38 @@ ByPath = Annotated[Chosen, Depends(chosen_by_path)]
 VariantByPath = Annotated[Chosen, Depends(chosen_variant_by_path)]
 
 
+def query_of(request: Request) -> dict[str, str]:
+    return dict(request.query_params)
+
+
+QueryOf = Annotated[dict[str, str], Depends(query_of)]
+
+
+def view_of(page: str, here: Addresses, chosen: Chosen, query: dict[str, str]) -> View:
+    """How the tables of a page are wanted. Its links keep the snapshot when there is a newer one."""
+    return View(here.page(page), here.page(page or "overview"), query | {"snapshot": str(chosen.name)})
+
+
 @router.get("/")
-def overview(here: Here, chosen: ByQuery) -> HTMLResponse:
+def overview(here: Here, chosen: ByQuery, query: QueryOf) -> HTMLResponse:
     content = read_overview(chosen.folder)
-    return HTMLResponse(layout.page("overview", here, "", chosen=chosen, overview=content))
+    view = view_of("", here, chosen, query)
+    html = layout.page(
+        "overview",
+        here,
+        "",
+        chosen=chosen,
+        overview=content,
+        segments=SEGMENTS.shown(view, content.segments),
+        rejects=REJECTS.shown(view, content.rejects),
+    )
+    return HTMLResponse(html)
+
+
+@router.get("/overview/{table}.csv")
+def overview_file(here: Here, chosen: ByQuery, query: QueryOf, table: str) -> StreamingResponse:
+    lines = overview_csv(read_overview(chosen.folder), view_of("", here, chosen, query), table)
+    return download(lines, f"{table} {chosen.name}")
 
 
 # -- movement -----------------------------------------------------------------------------------
@@ -87,9 +108,12 @@ AskedByQuery = Annotated[Asked, Depends(asked_by_query)]
 
 @router.get("/movement")
 def movement(
-    here: Here, chosen: ByQuery, pair: PairByQuery, wanted: AskedByQuery, page: PageNumber = 1
+    here: Here, chosen: ByQuery, pair: PairByQuery, wanted: AskedByQuery, query: QueryOf
 ) -> HTMLResponse:
-    content = read_movement_page(pair, wanted, page) if pair else None
+    content = None
+    if pair:
+        pinned = query | {"before": str(pair.before.name)}
+        content = read_movement_page(pair, wanted, view_of("movement", here, chosen, pinned))
     html = layout.page(
         "movement",
         here,
@@ -98,25 +122,28 @@ def movement(
         pair=pair,
         earlier=earlier_snapshots(chosen),
         movement=content,
-        asked=wanted,
     )
     return HTMLResponse(html)
 
 
-@router.get("/movement.csv")
-def movement_file(chosen: ByQuery, pair: PairByQuery, wanted: AskedByQuery) -> StreamingResponse:
+@router.get("/movement/{table}.csv")
+def movement_file(
+    here: Here, pair: PairByQuery, wanted: AskedByQuery, query: QueryOf, table: str
+) -> StreamingResponse:
     if pair is None:
-        raise HTTPException(404, f"There is no earlier snapshot to compare {chosen.name} with.")
-    title = f"{' to '.join(wanted.query.values())} {pair.before.name.as_of} {chosen.name}"
-    return download(movement_csv(pair, wanted), title)
+        raise HTTPException(404, "There is no earlier snapshot to compare this one with.")
+    of = "movement" if table == "matrix" else " to ".join(wanted.query.values())
+    lines = movement_csv(pair, wanted, view_of("movement", here, pair.chosen, query), table)
+    return download(lines, f"{of} {pair.before.name.as_of} {pair.chosen.name}")
 
 
 # -- trends and quality -------------------------------------------------------------------------
 
 
 @router.get("/trends")
-def trends(here: Here, chosen: ByQuery) -> HTMLResponse:
-    return HTMLResponse(layout.page("trends", here, "trends", chosen=chosen, trends=read_trends(chosen)))
+def trends(here: Here, chosen: ByQuery, query: QueryOf) -> HTMLResponse:
+    content = read_trends(chosen, view_of("trends", here, chosen, query))
+    return HTMLResponse(layout.page("trends", here, "trends", chosen=chosen, trends=content))
 
 
 @router.get("/trends.csv")
@@ -125,42 +152,33 @@ def trends_file(chosen: ByQuery) -> StreamingResponse:
 
 
 @router.get("/quality")
-def quality(here: Here, chosen: ByQuery, sort: str = "-modified", page: PageNumber = 1) -> HTMLResponse:
-    content = read_quality(chosen)
-    files = read_files_page(content.record, sort, page)
-    html = layout.page("quality", here, "quality", chosen=chosen, quality=content, files=files, most=SHOWN)
-    return HTMLResponse(html)
+def quality(here: Here, chosen: ByQuery, query: QueryOf) -> HTMLResponse:
+    content = read_quality(chosen, view_of("quality", here, chosen, query))
+    return HTMLResponse(layout.page("quality", here, "quality", chosen=chosen, quality=content))
 
 
-@router.get("/quality/files.csv")
-def quality_files(chosen: ByQuery) -> StreamingResponse:
-    return download(files_csv(read_run_record(chosen.folder)), f"files {chosen.name}")
-
-
-@router.get("/quality/runs.csv")
-def quality_runs(chosen: ByQuery) -> StreamingResponse:
-    return download(runs_csv(chosen), f"runs {chosen.name.variant or ''}".strip())
+@router.get("/quality/{table}.csv")
+def quality_file(here: Here, chosen: ByQuery, query: QueryOf, table: str) -> StreamingResponse:
+    lines = quality_csv(chosen, view_of("quality", here, chosen, query), table)
+    return download(lines, f"{table} {chosen.name}")
 
 
 # -- customers of a segment ---------------------------------------------------------------------
 
 
 @router.get("/snapshots/{as_of}/segments/{segment:path}")
-def segment(
-    here: Here, chosen: ByPath, segment: str, sort: str = "-monetary", page: PageNumber = 1
-) -> HTMLResponse:
-    return segment_page(here, chosen, segment, sort, page)
+def segment(here: Here, chosen: ByPath, segment: str, query: QueryOf) -> HTMLResponse:
+    return segment_page(here, chosen, segment, query)
 
 
 @router.get("/snapshots/variants/{variant}/{as_of}/segments/{segment:path}")
-def variant_segment(
-    here: Here, chosen: VariantByPath, segment: str, sort: str = "-monetary", page: PageNumber = 1
-) -> HTMLResponse:
-    return segment_page(here, chosen, segment, sort, page)
+def variant_segment(here: Here, chosen: VariantByPath, segment: str, query: QueryOf) -> HTMLResponse:
+    return segment_page(here, chosen, segment, query)
 
 
-def segment_page(here: Addresses, chosen: Chosen, segment: str, sort: str, page: int) -> HTMLResponse:
-    content = read_segment_page(chosen, segment, asked(sort, page))
+def segment_page(here: Addresses, chosen: Chosen, segment: str, query: dict[str, str]) -> HTMLResponse:
+    view = View(here.segment(chosen.name, segment), "", query)
+    content = read_segment_page(chosen, segment, view)
     return HTMLResponse(layout.page("segment", here, chosen=chosen, content=content))
 
 
@@ -196,20 +214,28 @@ def chained(first: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
 # -- one customer -------------------------------------------------------------------------------
 
 
+def asked_customer(
+    customer_id: CustomerId = None, every_date: bool = False, orders: bool = False
+) -> AskedCustomer:
+    return AskedCustomer((customer_id or "").strip(), every_date, orders)
+
+
+AskedById = Annotated[AskedCustomer, Depends(asked_customer)]
+
+
 @router.get("/customer")
-def customer(
-    here: Here, chosen: ByQuery, customer_id: CustomerId = None, every_date: bool = False
-) -> HTMLResponse:
-    wanted = (customer_id or "").strip()
-    content = read_customer_page(chosen, wanted, every_date=every_date) if wanted else None
-    html = layout.page(
-        "customer",
-        here,
-        "customer",
-        chosen=chosen,
-        wanted=wanted,
-        content=content,
-        every_date=every_date,
-        most=LAST,
-    )
-    return HTMLResponse(html, 404 if wanted and content is None else 200)
+def customer(here: Here, chosen: ByQuery, wanted: AskedById, query: QueryOf) -> HTMLResponse:
+    view = view_of("customer", here, chosen, query)
+    content = read_customer_page(chosen, wanted, view) if wanted.customer_id else None
+    html = layout.page("customer", here, "customer", chosen=chosen, wanted=wanted, content=content, most=LAST)
+    return HTMLResponse(html, 404 if wanted.customer_id and content is None else 200)
+
+
+@router.get("/customer/{table}.csv")
+def customer_file(
+    here: Here, chosen: ByQuery, wanted: AskedById, query: QueryOf, table: str
+) -> StreamingResponse:
+    lines = customer_csv(chosen, wanted, view_of("customer", here, chosen, query), table)
+    if lines is None:
+        raise HTTPException(404, f"No customer has this id in the snapshot {chosen.name}.")
+    return download(lines, f"{table} of {wanted.customer_id} {chosen.name}")

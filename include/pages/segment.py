@@ -8,60 +8,45 @@ from fastapi import HTTPException
 
 from include.lake.record import read_run_record
 from include.pages.chosen import Chosen
-from include.pages.sorting import order_after_click, sort_column
-from include.published.customers import LAST_PAGE, PAGE_ROWS, SORT_COLUMNS, CustomerRow, Order, customers_of
+from include.pages.sorting import Column, Table, TablePage, View
+from include.published.customers import PAGE_ROWS, CustomerRow, Order, customers_of
 from include.published.snapshot import Segment, read_segments
 
-
-@dataclass(frozen=True)
-class Asked:
-    """How the customers are wanted: `-monetary` is the most spent first."""
-
-    order: Order
-    page: int
-
-    @property
-    def sort(self) -> str:
-        return f"{'-' if self.order.descending else ''}{self.order.column}"
-
-    def sorted_by(self, column: str) -> str:
-        return order_after_click(self.sort, column)
+CUSTOMERS = Table[CustomerRow](
+    "customers",
+    [
+        Column("customer_id", "customer", lambda customer: customer.customer_id),
+        Column("country", "country", lambda customer: customer.country),
+        Column("last_purchase_date", "last purchase", lambda customer: customer.last_purchase_date),
+        Column("recency_days", "days ago", lambda customer: customer.recency_days),
+        Column("frequency", "orders", lambda customer: customer.frequency),
+        Column("monetary", "spent", lambda customer: customer.monetary),
+        Column("rfm_score", "score", lambda customer: customer.rfm_score),
+        Column("previous_segment", "before", lambda customer: customer.previous_segment),
+    ],
+    start="-monetary",
+    alone=True,
+)
 
 
 @dataclass(frozen=True)
 class SegmentPage:
     segment: Segment
     names: Sequence[str]  # of all segments
-    customers: Sequence[CustomerRow]
-    asked: Asked
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.segment.customers // PAGE_ROWS))
-
-    @property
-    def shown_pages(self) -> int:
-        return min(self.pages, LAST_PAGE)
+    customers: TablePage[CustomerRow]
 
     @property
     def first(self) -> int:
-        return (self.asked.page - 1) * PAGE_ROWS + 1
+        return (self.customers.page - 1) * PAGE_ROWS + 1
 
 
-def asked(sort: str, page: int) -> Asked:
-    column = sort_column(sort, SORT_COLUMNS, "Customers")
-    return Asked(Order(column, sort.startswith("-")), page)
-
-
-def read_segment_page(chosen: Chosen, name: str, wanted: Asked) -> SegmentPage:
+def read_segment_page(chosen: Chosen, name: str, view: View) -> SegmentPage:
     segments = segments_of(chosen)
     segment = find_segment(segments, name)
-    found = SegmentPage(segment, [one.name for one in segments], [], wanted)
-    if wanted.page > found.shown_pages:
-        raise HTTPException(
-            HTTPStatus.NOT_FOUND, f"The last page of {name} is {found.shown_pages}. The CSV file has all."
-        )
-    return replace(found, customers=customers_of(chosen.folder, name, wanted.order, wanted.page))
+    order = CUSTOMERS.order(view) or Order("monetary", descending=True)
+    page = CUSTOMERS.of(view, [], segment.customers)
+    rows = customers_of(chosen.folder, name, order, page.page)
+    return SegmentPage(segment, [one.name for one in segments], replace(page, rows=rows))
 
 
 def segments_of(chosen: Chosen) -> list[Segment]:

@@ -1,15 +1,21 @@
 """The content of a published snapshot's page, and the files that the page links to."""
 
 import csv
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from include.errors import OutdatedError
 from include.lake.paths import Lake
 from include.lake.record import RECORD, read_run_record
+from include.pages.sorting import Column, Table, TablePage, View
 from include.published.files import original_value
 from include.published.tables import SEGMENT_SUMMARY
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,15 @@ class SegmentSummary:
 
     columns: list[str]
     rows: list[list[str]]
+
+    def shown(self, view: View) -> TablePage[list[str]]:
+        columns = [self.column(place, name) for place, name in enumerate(self.columns)]
+        return Table("summary", columns, alone=True).shown(view, self.rows)
+
+    def column(self, place: int, name: str) -> Column[list[str]]:
+        is_number = all(NUMBER.fullmatch(row[place]) for row in self.rows if row[place])
+        read: Callable[[str], Decimal | str] = Decimal if is_number else str
+        return Column(name, name.replace("_", " "), lambda row: read(row[place]) if row[place] else None)
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,8 @@ def read_summary(file: Path) -> SegmentSummary:
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             columns, *rows = [[original_value(text) for text in row] for row in csv.reader(stream)]
-    except (FileNotFoundError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or empty
+        if any(len(row) != len(columns) for row in rows):
+            raise ValueError(f"{file} has rows of other lengths than its header")
+    except (FileNotFoundError, ValueError, csv.Error) as error:  # ValueError: also not UTF-8, or empty
         raise OutdatedError(f"{file} is missing or damaged", clear_from="publish") from error
     return SegmentSummary(columns, rows)

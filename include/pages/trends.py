@@ -3,41 +3,53 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from markupsafe import Markup
 
 from include.lake.record import read_run_record
 from include.pages.chosen import Chosen, read_each
+from include.pages.live_charts import figure
+from include.pages.sorting import Column, Table, TablePage, View
 from include.published import charts, time_charts
 from include.published.catalog import SnapshotName
 from include.published.customers import csv_lines
 from include.published.files import header
 from include.published.over_time import Then, read_then
 
-SHOWN = 60  # dates in the table; the CSV file has all
 COLUMNS = ["as_of", "segment", "customers", "customer_share", "revenue", "revenue_share"]
 
 
 @dataclass(frozen=True)
 class Trends:
-    thens: Sequence[Then]  # the oldest first
+    dates: TablePage[Then]
     names: Sequence[str]  # of the segments
     left_out: Mapping[SnapshotName, str]  # snapshots that cannot be read, with the reason
     charts: Mapping[str, Markup]
 
-    @property
-    def newest(self) -> list[Then]:
-        return list(reversed(self.thens))[:SHOWN]
 
-
-def read_trends(chosen: Chosen) -> Trends:
+def read_trends(chosen: Chosen, view: View) -> Trends:
     """Names and ranks of the segments are those of the chosen snapshot."""
     names = tuple(read_run_record(chosen.folder).config.segment_map.names)
     folders, left_out = readable(chosen)
     thens = [read_then(folder, as_of) for as_of, folder in folders.items()]
-    return Trends(thens, names, left_out, drawn(tuple(folders.items()), names))
+    dates = dates_table(names).shown(view, thens)
+    return Trends(dates, names, left_out, drawn(tuple(folders.items()), names))
+
+
+def dates_table(names: Sequence[str]) -> Table[Then]:
+    columns: list[Column[Then]] = [
+        Column("as_of", "as of", lambda then: then.as_of),
+        Column("all", "all", lambda then: then.customers),
+        Column("spent", "spent", lambda then: then.revenue),
+        *[Column(name, name, partial(customers_of, name)) for name in names],
+    ]
+    return Table("dates", columns, start="-as_of", alone=True)
+
+
+def customers_of(segment: str, then: Then) -> int | None:
+    return then.segments[segment].customers if segment in then.segments else None
 
 
 def readable(chosen: Chosen) -> tuple[dict[date, Path], dict[SnapshotName, str]]:
@@ -53,14 +65,14 @@ def readable_folder(folder: Path, name: SnapshotName) -> Path:
 
 @lru_cache(maxsize=8)
 def drawn(folders: tuple[tuple[date, Path], ...], names: tuple[str, ...]) -> dict[str, Markup]:
-    """The charts as SVG, by name. What is drawn is text to the library, so it can be trusted as markup."""
+    """The charts by name."""
     thens = [read_then(folder, as_of) for as_of, folder in folders]
     found = {
         "segments": time_charts.segments_over_time(thens, names),
         "revenue": time_charts.revenue_shares_over_time(thens, names),
         **{metric: time_charts.cut_points_over_time(metric, thens) for metric in charts.METRICS},
     }
-    return {name: Markup(charts.svg(chart)) for name, chart in found.items()}
+    return {name: figure(chart) for name, chart in found.items()}
 
 
 def trends_csv(chosen: Chosen) -> Iterator[bytes]:

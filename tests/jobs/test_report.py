@@ -1,8 +1,9 @@
 """The report of the sample shop in a browser: on a desk, on a phone, in the dark and on paper.
 
-With RFM_PICTURES=include/docs/pictures these tests also take the README's picture.
+With RFM_PICTURES=include/docs/pictures these tests also take the pictures of the report and of the pages.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.commands import sample
+from include.pipeline import LAKE_VARIABLE, PAGES_PREFIX
 from tests.browser import browser, picture
 from tests.jobs.conftest import Snapshot
+from tests.pages.conftest import open_page, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 WIDTHS = {"desk": 1000, "phone": 390}
+MONTHS = [f"2025-{month:02}-01" for month in range(5, 13)]  # of the snapshots before that of the report
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +93,26 @@ def test_the_readme_s_picture_is_of_this_report(chromium: "Browser", report: Pat
     picture(page, "report")
     shown = page.get_by_role("img").first.bounding_box()
     assert shown and shown["y"] + shown["height"] < 900, "the treemap is in the picture"
+
+
+def test_the_pictures_of_the_pages_are_of_the_same_shop(
+    chromium: "Browser", report: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not os.environ.get("RFM_PICTURES"):
+        pytest.skip("no pictures wanted: set RFM_PICTURES to their folder")
+    lake = report.resolve().parents[3]
+    for as_of in MONTHS:
+        snapshot(lake, as_of, first="rfm")
+    monkeypatch.setenv(LAKE_VARIABLE, str(lake))
+    with serving() as address:
+        page = chromium.new_page(viewport={"width": 1160, "height": 760})
+        open_page(page, f"{address}{PAGES_PREFIX}/")
+        page.get_by_role("img", name="Areas").locator(".mark-rect path").nth(3).hover()
+        picture(page, "overview", 760)
+        open_page(page, f"{address}{PAGES_PREFIX}/movement")
+        page.get_by_role("img", name="Number of customers").locator(".mark-rect path").nth(1).hover()
+        picture(page, "movement", 760)
+        open_page(page, f"{address}{PAGES_PREFIX}/trends")
+        page.get_by_role("img", name="Customers of each").locator(".mark-rect path").nth(40).hover()
+        picture(page, "trends", 760)
+        page.close()

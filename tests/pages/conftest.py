@@ -4,21 +4,32 @@ import atexit
 import csv
 import os
 import shutil
+import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from fastapi.testclient import TestClient
 
 from include.lake.paths import Lake
 from include.lake.record import RECORD, InputFile, PublishedConfig, RunRecord
 from include.lake.state import StageRecord, state_text
-from include.pipeline import LAKE_VARIABLE, PROJECT, TASKS
+from include.pipeline import LAKE_VARIABLE, PAGES_PREFIX, PROJECT, TASKS
 from include.settings import RunConfig
+from tests.browser import browser
 from tests.unit.published.small import write_snapshot
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 # Airflow reads its settings when it is imported, so before any fixture. Where the tests of another folder
 # have imported it, it has a home of its own already.
@@ -34,6 +45,9 @@ if "airflow" not in sys.modules:
     }
 
 AS_OF = date(2011, 12, 10)
+# As Airflow shows a view of a plugin.
+FRAME = f"""<!doctype html><title>Airflow</title><iframe src="{PAGES_PREFIX}/" width="900" height="700"
+sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
 VARIANT = "lookback_days=90,segment_map=rf10"
 SUMMARY = [["segment", "customers", "customer_share"], ["Champions", "3", "0.7500"], ["Lost", "1", "0.2500"]]
 Publish = Callable[..., Path]
@@ -126,3 +140,60 @@ def reader() -> Iterator[TestClient]:
     app.dependency_overrides[may_read_dag] = lambda: None
     yield TestClient(app, raise_server_exceptions=False)
     app.dependency_overrides.clear()
+
+
+# -- in a browser -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(lake: Lake) -> Iterator[str]:
+    """The address at which the pages are served to everybody."""
+    with serving() as address:
+        yield address
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    from include.pages.app import app, may_read_dag
+
+    app.dependency_overrides[may_read_dag] = lambda: None
+    airflow = FastAPI()
+    airflow.mount(PAGES_PREFIX, app)
+    airflow.get("/frame")(lambda: HTMLResponse(FRAME))
+    server = uvicorn.Server(uvicorn.Config(airflow, log_level="warning"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        app.dependency_overrides.clear()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    with browser() as started:
+        yield started
+
+
+def problems_of(page: "Page") -> list[str]:
+    """What the browser complains about from now on, but for the icon that a site may have."""
+    found = list[str]()
+
+    def note(message: "ConsoleMessage") -> None:
+        if not message.location["url"].endswith("/favicon.ico"):
+            found.append(f"{page.url}: {message.text} {message.location['url']}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: found.append(f"{page.url}: {error}"))
+    return found
+
+
+def open_page(page: "Page", address: str) -> None:
+    """Open a page, and wait until all its charts are live."""
+    from playwright.sync_api import expect
+
+    page.goto(address)
+    expect(page.locator(".chart:not(.live)")).to_have_count(0, timeout=30_000)

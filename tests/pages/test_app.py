@@ -11,13 +11,14 @@ from fastapi.testclient import TestClient
 
 from include.lake.paths import Lake
 from include.lake.record import RECORD
+from include.pages.live_charts import VEGA
 from tests.pages.conftest import VARIANT, Publish
 
 PAGE = "/snapshots/2011-12-10/"
 VARIANT_PAGE = f"/snapshots/variants/{VARIANT}/2011-12-10/"
 HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cache-control": "private, no-cache",
@@ -33,6 +34,7 @@ def routes() -> list[str]:
         "variant": "segment_map=rf10",
         "name": "rfm_df.csv",
         "segment:path": "Champions",
+        "table": "segments",
     }
     # A mount would get past the dependencies of the application.
     assert all(isinstance(route, APIRoute) for route in app.routes)
@@ -48,7 +50,8 @@ def test_every_route_asks_for_a_login(stranger: TestClient, publish: Publish) ->
     publish("segment_map=rf10")
     addresses = routes()
     assert len(addresses) >= 11
-    assert {"/", "/static/style.css", "/snapshots/2011-12-10/campaigns/Champions"} <= set(addresses)
+    assert {"/", "/static/style.css", "/static/charts.js", f"/static/{VEGA}"} <= set(addresses)
+    assert {"/snapshots/2011-12-10/campaigns/Champions"} <= set(addresses)
     for address in addresses:
         answer = stranger.get(address)
         assert answer.status_code == 401, address
@@ -71,11 +74,12 @@ def test_a_login_without_permission_to_read_the_dag_is_not_enough(publish: Publi
     publish()
     app.dependency_overrides[may_read_dag] = forbid
     try:
-        answer = TestClient(app).get(PAGE)
+        answers = [TestClient(app).get(address) for address in (PAGE, f"/static/{VEGA}")]
     finally:
         app.dependency_overrides.clear()
-    assert answer.status_code == 403
-    assert "may read the DAG rfm_segmentation" in answer.text
+    for answer in answers:
+        assert answer.status_code == 403
+        assert "may read the DAG rfm_segmentation" in answer.text
 
 
 def test_airflow_decides_for_the_dag_of_this_project(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +115,8 @@ def test_a_snapshot_s_page_links_to_all_its_files(reader: TestClient, publish: P
     answer = reader.get(PAGE)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "<h1>Customer segments as of 2011-12-10</h1>" in answer.text
-    assert re.findall(r'<a href="(.*?)" download>', answer.text) == [
+    files = answer.text[answer.text.index("<h2>Files</h2>") :]
+    assert re.findall(r'<a href="(.*?)" download>', files) == [
         "rfm_df.csv",
         "run.json",
         "segment_summary.csv",

@@ -1,23 +1,16 @@
 """The pages in a browser: on a desk and on a phone, in the light and in the dark, inside a frame."""
 
-import socket
-import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
 
 from include.pipeline import PAGES_PREFIX
-from tests.browser import browser
-from tests.pages.conftest import AS_OF, Shop
+from tests.pages.conftest import AS_OF, Shop, open_page, problems_of
 from tests.pages.test_overview import EARLIER
 from tests.pages.test_quality import with_files
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 PAGES = {
     "overview": "",
@@ -29,45 +22,15 @@ PAGES = {
     "files": "snapshots/2011-12-10/",
     "error": "?snapshot=2000-01-01",
 }
-WIDTHS = {"desk": 1160, "phone": 390}
-# As Airflow shows a view of a plugin.
-FRAME = f"""<!doctype html><title>Airflow</title><iframe src="{PAGES_PREFIX}/" width="900" height="700"
-sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
+WIDTHS = {"desk": 1280, "phone": 390}
 
 
 @pytest.fixture
-def address(shop: Shop) -> Iterator[str]:
-    """The pages of two snapshots, served to everybody."""
-    from include.pages.app import app, may_read_dag
-
+def address(shop: Shop, served: str) -> str:
+    """The pages of two snapshots."""
     with_files(shop(EARLIER))
     with_files(shop(AS_OF))
-    app.dependency_overrides[may_read_dag] = lambda: None
-    airflow = FastAPI()
-    airflow.mount(PAGES_PREFIX, app)
-    airflow.get("/frame")(lambda: HTMLResponse(FRAME))
-    server = uvicorn.Server(uvicorn.Config(airflow, log_level="warning"))
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    app.dependency_overrides.clear()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    with browser() as started:
-        yield started
-
-
-def problems_of(page: "Page") -> list[str]:
-    """What the browser complains about from now on, but for the icon that a site may have."""
-    found = list[str]()
-    page.on("console", lambda message: found.append(f"{page.url}: {message.text} {message.location['url']}"))
-    page.on("pageerror", lambda error: found.append(f"{page.url}: {error}"))
-    return found
+    return served
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -78,17 +41,16 @@ def test_every_page_is_as_wide_as_the_window_and_breaks_no_rule_of_its_policy(
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=cast("None", theme))
         problems = problems_of(page)
         for name, path in PAGES.items():
-            page.goto(f"{address}{PAGES_PREFIX}/{path}")
+            open_page(page, f"{address}{PAGES_PREFIX}/{path}")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             assert page.locator("h1").count() == 1, name
         page.close()
-        expected = ("/favicon.ico", PAGES["error"])
-        assert [problem for problem in problems if not problem.endswith(expected)] == []
+        assert [problem for problem in problems if not problem.endswith(PAGES["error"])] == []
 
 
 def test_a_dark_page_has_light_text_in_its_pictures_too(chromium: "Browser", address: str) -> None:
     page = chromium.new_page(color_scheme="dark")
-    page.goto(f"{address}{PAGES_PREFIX}/")
+    open_page(page, f"{address}{PAGES_PREFIX}/")
     shade = "element => getComputedStyle(element).{}.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0)"
     assert page.locator("body").evaluate(shade.format("backgroundColor")) < 150
     assert page.locator("h1").evaluate(shade.format("color")) > 600
@@ -151,7 +113,7 @@ def test_people_with_a_screen_reader_or_weak_sight_can_use_every_page(
     for width in WIDTHS.values():
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=cast("None", theme))
         for name, path in PAGES.items():
-            page.goto(f"{address}{PAGES_PREFIX}/{path}")
+            open_page(page, f"{address}{PAGES_PREFIX}/{path}")
             found = Axe().run(page).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], name
         page.close()

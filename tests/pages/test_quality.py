@@ -16,6 +16,7 @@ from tests.pages.conftest import AS_OF, Shop
 from tests.pages.test_overview import EARLIER, words
 from tests.unit.published.small import FORMULA, HOSTILE
 
+STARTED = "2011-12-10T02:00:00+00:00"
 SECOND = 10**9  # in nanoseconds
 
 
@@ -61,7 +62,7 @@ def test_rows_by_task_and_rejects_by_reason_with_examples(reader: TestClient, sh
     assert "ingest 30 1 4 1.0" in text
     assert f"missing customer 2 6.7% shop/001.csv line 7 1,{HOSTILE} shop/001.csv line 8 {FORMULA}" in text
     assert "quantity unreadable 1 3.3%" in text
-    assert "<script" not in answer.text
+    assert HOSTILE not in answer.text
 
 
 def test_warnings_and_files_that_are_not_counted_are_shown(reader: TestClient, shop: Shop) -> None:
@@ -80,18 +81,18 @@ def test_the_files_are_sorted_and_paged(reader: TestClient, shop: Shop) -> None:
 
     assert files()[0] == "060", "the newest"
     assert len(files()) == 50
-    assert files(page=2) == [f"{number:03}" for number in range(10, 0, -1)]
-    assert files(sort="file")[0] == "001"
-    assert files(sort="-rejected")[:2] == ["060", "001"]
+    assert files(files_page=2) == [f"{number:03}" for number in range(10, 0, -1)]
+    assert files(files_sort="file")[0] == "001"
+    assert files(files_sort="-rejected")[:2] == ["060", "001"]
     assert "shop/060.csv 1970-01-01 00:01 6,000 600 598 2" in words(reader.get("/quality").text)
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({"sort": "raw"}, "Sort by file, modified, bytes, lines, kept, rejected."),
-        ({"page": "2"}, "The last page of files is 1."),
-        ({"page": "-1"}, "wrong is: page."),
+        ({"files_sort": "raw"}, "Sort by file, modified, bytes, lines, kept, rejected, reasons."),
+        ({"files_page": "2"}, "The last page of files is 1."),
+        ({"runs_page": "-1"}, "Pages have numbers from 1 to 200."),
     ],
 )
 def test_an_order_or_a_page_that_does_not_exist_is_a_404(
@@ -105,7 +106,7 @@ def test_an_order_or_a_page_that_does_not_exist_is_a_404(
 
 def test_files_are_downloaded(reader: TestClient, shop: Shop) -> None:
     with_files(shop())
-    answer = reader.get("/quality/files.csv")
+    answer = reader.get("/quality/files.csv", params={"files_sort": "file"})
     assert answer.headers["content-disposition"] == 'attachment; filename="files-2011-12-10.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
     found = [(row["file"], row["lines"], row["kept"], row["reasons"]) for row in rows]
@@ -121,8 +122,29 @@ def test_the_runs_of_all_dates_are_there_and_downloaded(reader: TestClient, shop
     text = words(reader.get("/quality", params={"snapshot": "2011-12-09"}).text)
     assert "2011-12-10 30 27 4 5.0 1 2011-12-10T02:05:00+00:00 manual__1 2011-12-09 30 27 4" in text
     lines = reader.get("/quality/runs.csv").text.splitlines()
-    assert lines[1] == "2011-12-10,manual__1,2011-12-10T02:05:00+00:00,30,27,4,5.0,1"
-    assert lines[2].startswith("2011-12-09,manual__1,")
+    assert lines[1] == "2011-12-10,30,27,4,5.0,1,2011-12-10T02:05:00+00:00,manual__1"
+    assert lines[2].startswith("2011-12-09,30,27,")
+
+
+def test_rows_by_task_and_rejects_are_downloaded_without_formulas(reader: TestClient, shop: Shop) -> None:
+    folder = with_files(shop())
+    rows = [dict(zip(REJECTS.names, ("clean", "a.csv", 8, "missing_customer", FORMULA), strict=True))]
+    write_small_csv(folder / "rejects.csv", REJECTS.names, rows)
+    lines = reader.get("/quality/stages.csv").text.splitlines()
+    assert lines[:2] == ["task,rows_in,rejected,rows_out,seconds,started", f"ingest,30,1,4,1.0,{STARTED}"]
+    lines = reader.get("/quality/rejects.csv").text.splitlines()
+    assert lines == [
+        "reason,lines,share,example",
+        f"missing_customer,2,{2 / 30},'{FORMULA}",
+        f"quantity_unreadable,1,{1 / 30},",
+    ]
+
+
+def test_a_table_that_does_not_exist_is_a_404(reader: TestClient, shop: Shop) -> None:
+    with_files(shop())
+    answer = reader.get("/quality/<script>.csv")
+    assert answer.status_code == 404
+    assert "It has the tables stages, rejects, files, runs." in answer.text
 
 
 def test_a_damaged_snapshot_is_left_out_and_named(reader: TestClient, shop: Shop) -> None:

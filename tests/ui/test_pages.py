@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from include.pages.live_charts import VEGA
 from include.pipeline import DAG_ID
 from tests.ui.conftest import MakeUi
 
@@ -33,4 +34,5 @@ def test_the_navigation_leads_to_the_pages(page: Any, make_ui: MakeUi) -> None:
 def test_who_is_not_signed_in_gets_no_page(make_ui: MakeUi) -> None:
     address = f"{address_of(make_ui)}rfm/"
     assert httpx.get(address).status_code == 401
-    assert httpx.get(f"{address}static/style.css").status_code == 401
+    for name in ("style.css", "charts.js", VEGA):
+        assert httpx.get(f"{address}static/{name}").status_code == 401
