@@ -120,7 +120,7 @@ def test_the_runs_of_all_dates_are_there_and_downloaded(reader: TestClient, shop
     with_files(shop(EARLIER))
     with_files(shop(AS_OF))
     text = words(reader.get("/quality", params={"snapshot": "2011-12-09"}).text)
-    assert "2011-12-10 30 27 4 5.0 1 2011-12-10T02:05:00+00:00 manual__1 2011-12-09 30 27 4" in text
+    assert "2011-12-10 30 27 4 5.0 1 2011-12-10 02:05 UTC manual__1 2011-12-09 30 27 4" in text
     lines = reader.get("/quality/runs.csv").text.splitlines()
     assert lines[1] == "2011-12-10,30,27,4,5.0,1,2011-12-10T02:05:00+00:00,manual__1"
     assert lines[2].startswith("2011-12-09,30,27,")
