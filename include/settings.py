@@ -54,8 +54,8 @@ Reason = Literal[
 Cancellations = Literal["net", "drop"]
 Duplicates = Literal["keep", "drop"]
 Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
-# `iso`, `excel`, or a Spark datetime pattern: letters, separators, and literal text in single quotes.
-DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaVzOXxZ/.:, \[\]]|'[^']*')+)$")]
+# `iso`, `excel`, or a pattern as of Java's DateTimeFormatter: letters, separators, and text in single quotes.
+DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaXxZ/.:, \[\]]|'[^']*')+)$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=0, le=1000)]  # relative: 0.5 is half of the value before
 SegmentMapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]

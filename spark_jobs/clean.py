@@ -33,6 +33,7 @@ from include.lake.commit import commit_batch, commit_manifest, link_files
 from include.lake.manifest import BatchedFiles, CleanedFile, FileEntry
 from include.lake.paths import batch_folder
 from include.lake.plan import CleanPlan, has_many_batches, plan_clean
+from include.landing.line_types import CANCELLATION, MISSING_CUSTOMER, PURCHASE, PURCHASE_INVOICE
 from include.spark.columns import line_amount, outcome, reject_reason
 from include.spark.job import Run, job
 from include.spark.lines import (
@@ -43,18 +44,7 @@ from include.spark.lines import (
     write_lines,
     write_orders,
 )
-from include.spark.schemas import (
-    AMOUNT,
-    AMOUNT_SCALE,
-    CANCELLATION,
-    LANDED,
-    LARGEST_SCALED_AMOUNT,
-    LINES,
-    MISSING_CUSTOMER,
-    ORDERS,
-    PURCHASE,
-    PURCHASE_INVOICE,
-)
+from include.spark.schemas import AMOUNT, AMOUNT_SCALE, LANDED, LARGEST_SCALED_AMOUNT, LINES, ORDERS
 
 log = logging.getLogger("rfm")
 
@@ -74,7 +64,7 @@ def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> 
         F.when(line_type == MISSING_CUSTOMER, MISSING_CUSTOMER)
         .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
         .when(line_type.isin(PURCHASE, CANCELLATION), None)
-        .when(~F.coalesce("invoice_no", F.lit("")).rlike(PURCHASE_INVOICE), "unknown_invoice_type")
+        .when(~F.coalesce("invoice_no", F.lit("")).rlike(rf"{PURCHASE_INVOICE}\z"), "unknown_invoice_type")
         .when(F.col("quantity") <= 0, "quantity_not_positive")
         .otherwise("price_not_positive")
     )

@@ -24,12 +24,13 @@ from pyspark.sql import functions as F
 from include.lake.manifest import CleanedManifest
 from include.lake.record import VersionRecord
 from include.lake.state import StageRecord
+from include.landing.line_types import PURCHASE
 from include.settings import Cancellations, Segmentation
 from include.spark.columns import text_array
 from include.spark.dates import SnapshotDate, SnapshotDates, snapshot_dates
 from include.spark.job import Run, job
 from include.spark.lines import read_orders, with_dictionaries_for
-from include.spark.schemas import AMOUNT_SCALE, MONEY, PURCHASE, RFM
+from include.spark.schemas import AMOUNT_SCALE, MONEY, RFM
 
 REASONS = ("on_or_after_as_of", "before_lookback")  # why orders do not count
 COUNTRY_BITS = 32  # of `last_order`; the date is above them

@@ -1,26 +1,28 @@
-"""Landed files for the tests, and their lines as the functions of ingest read them."""
+"""Landed files for the tests, and their lines as `ingest` reads them."""
 
 import os
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import polars as pl
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
+from include.landing.blocks import Block
 from include.landing.files import landed_files
+from include.landing.formats import FormattedFile
+from include.landing.reader import ReadingRules, typed_lines
 from include.settings import RunConfig
 from include.spark.conversion import formatted_files, write_typed_lines
 from include.spark.lines import read_written
 from include.spark.schemas import LINES
-from include.spark.text_files import FormattedFile
-from spark_jobs.ingest import typing_rules
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 LONG_AGO = 1_000_000_000  # when files were landed, so that no job waits for them to settle
 
+LinesByFile = dict[str, list[dict[str, Any]]]
 ReadFiles = Callable[..., DataFrame]  # of files, as bytes or as lines below the header
 
 
@@ -52,24 +54,32 @@ def land(folder: Path, name: str, data: bytes) -> Path:
     return file
 
 
+def read(config: RunConfig, landing: Path) -> LinesByFile:
+    """The typed lines of each file below the landing folder, by line."""
+    files = formatted_files(landed_files(landing)[0], config.settings)
+    return by_file(files, typed_lines([whole(file) for file in files], ReadingRules.of(config.settings)))
+
+
+def by_file(files: Sequence[FormattedFile], parts: Iterable[pl.DataFrame]) -> LinesByFile:
+    """The rows of each file, by line."""
+    found: LinesByFile = {file.name: [] for file in files}
+    for part in parts:
+        for row in part.iter_rows(named=True):
+            found[row["file"]].append(row)
+    return {name: sorted(rows, key=itemgetter("line")) for name, rows in found.items()}
+
+
+def whole(file: FormattedFile) -> Block:
+    return Block(file, 0, file.landed.size, 1)
+
+
 def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[DataFrame, dict[str, int]]:
     """All lines below the landing folder, typed; and how many there are of each file."""
     files, _ = landed_files(landing)
-    return typed_files(spark, config, formatted_files(files, config.settings), landing)
-
-
-def typed_files(
-    spark: SparkSession, config: RunConfig, files: Sequence[FormattedFile], folder: Path
-) -> tuple[DataFrame, dict[str, int]]:
-    """The same of these files, written below the folder."""
-    attempt = folder / f".attempt-{uuid4().hex}"
-    attempt.mkdir()
-    written = write_typed_lines(spark, files, typing_rules(config.settings), attempt)
-    tables = [
-        read_written(spark, part.folder, LINES).where(F.col("file").isin([*part.counts])) for part in written
-    ]
-    rows = {name: sum(counts.values()) for part in written for name, counts in part.counts.items()}
-    return reduce(DataFrame.unionByName, tables), rows
+    folder = landing / f".attempt-{uuid4().hex}" / "ingested"
+    counts = write_typed_lines(spark, formatted_files(files, config.settings), config.settings, folder)
+    rows = {name: sum(in_file.values()) for name, in_file in counts.items()}
+    return read_written(spark, folder, LINES), rows
 
 
 def column(lines: DataFrame, name: str) -> list[Any]:

@@ -34,10 +34,26 @@ class Format:
     compressed: bool
     encoding: str | None  # UTF-16; None: each line is UTF-8, or Windows-1252 if it is not valid UTF-8
     header_lines: int  # lines up to the header, including it
-    header_rows: int  # those of header_lines that are not blank
     delimiter: str
     width: int  # columns in the header; 0 if the file has no header with our columns
     places: tuple[int, ...]  # the position of each of our columns in the header
+
+    @property
+    def of_lines(self) -> "Format":
+        """What decides how the lines below the header are typed: equal for files that are alike."""
+        return Format(False, None, 0, self.delimiter, self.width, self.places)
+
+
+@dataclass(frozen=True)
+class FormattedFile:
+    """A landed file, and how it is read."""
+
+    landed: LandedFile
+    format: Format
+
+    @property
+    def name(self) -> str:
+        return self.landed.name
 
 
 def file_format(file: LandedFile, columns: Columns) -> Format:
@@ -56,7 +72,7 @@ def file_format(file: LandedFile, columns: Columns) -> Format:
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     found = places_of_columns(names, columns)
     if not any(found.values()):
-        return Format(compressed, encoding, 0, 0, ",", 0, ())
+        return Format(compressed, encoding, 0, ",", 0, ())
     header_lines = len(above) + 1
     if wrong := [columns.first_name(column) for column, places in found.items() if len(places) != 1]:
         raise InputError(
@@ -64,9 +80,8 @@ def file_format(file: LandedFile, columns: Columns) -> Format:
             f"Correct the file, or the names under landing.columns in segmentation.yaml, or set it aside as "
             f"_{file.path.name}: it stops every date. Its header has {', '.join(names)[:LONGEST_HEADER]}"
         )
-    header_rows = 1 + sum(not is_blank(line) for line in above)
     places = tuple(places[0] for places in found.values())
-    return Format(compressed, encoding, header_lines, header_rows, delimiter, len(names), places)
+    return Format(compressed, encoding, header_lines, delimiter, len(names), places)
 
 
 def may_be_above_header(line: str) -> bool:
@@ -125,25 +140,3 @@ def utf_16_encoding(head: bytes) -> str | None:
 
 def is_mostly_zero(sample: bytes) -> bool:
     return len(sample) > 10 and sample.count(0) > 0.8 * len(sample)
-
-
-def unpacks(path: Path) -> bool:
-    """Whether a compressed file can be unpacked to its end."""
-    try:
-        with gzip.open(path) as stream:
-            while stream.read(1 << 20):
-                pass
-    except GZIP_DAMAGE:
-        return False
-    return True
-
-
-def field_pattern(delimiter: str) -> str:
-    """The pattern of a delimiter and the field after it, for Python and for Java.
-
-    A field is either in quotes, with the quotes inside doubled, or does not start with a quote. A field
-    whose quotes do not close matches as empty, so that the matches together are shorter than the text.
-    """
-    d = f"\\{delimiter}"
-    end = rf"(?={d}|(?![\s\S]))"
-    return rf"""{d}( *"[^"]*+(?:""[^"]*+)*+" *{end}|[^"{d}][^{d}]*+|)"""

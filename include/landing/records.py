@@ -1,141 +1,220 @@
-"""Reads the files that Spark cannot read line by line: UTF-16, line breaks in quotes, damaged gzip files.
+"""Records: lines, and the few lines that are one record because a line break is in quotes.
 
-One record is read at a time, so a large file needs little memory.
+Lines form one record only if none of them is a record by itself and together they are one. So a stray quote
+costs its own line and no other. The end of a multi-line field in the first column can look like a complete
+record, so there the closing quote decides. The first and the last of such lines have an odd number of quotes,
+and those between an even one, so only neighbours among the odd lines have to be looked at.
 """
 
-import gzip
-import io
-import re
-from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
-from include.landing.files import LandedFile
-from include.landing.formats import GZIP_DAMAGE, LATIN, WINDOWS, Format, field_pattern
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from include.landing.chunks import chunks
+from include.landing.fields import is_record
+from include.landing.formats import LATIN, WINDOWS, Format, FormattedFile
 
 # The limits of a record with line breaks: a quote that never closes must not swallow the rest of the file.
-RECORD_LINES, RECORD_CHARACTERS = 1_000, 1 << 20
+RECORD_LINES, LONGEST_RECORD = 1_000, 1 << 20  # lines, bytes
+RECORDS = {"line": pl.Int64, "raw": pl.String, "damaged": pl.Boolean}
+WINDOWS_OF_LATIN = str.maketrans(LATIN, WINDOWS)
+
+Places = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
-class TextLine(NamedTuple):
-    text: str  # with its line end
-    damaged: bool  # whether the file breaks off in this line
+@dataclass(frozen=True)
+class Lines:
+    """The lines of some bytes."""
+
+    edges: Places  # where each line begins; and at last, where the last one ends
+    text: pl.Series  # with their line ends
+    has_quotes: bool
+
+    @property
+    def count(self) -> int:
+        return len(self.text)
+
+    @property
+    def bare(self) -> pl.Series:
+        """The text without line ends."""
+        return self.text.str.strip_chars_end("\r\n")
 
 
-class Lookahead:
-    """Lines that can be looked at before they are taken."""
+@dataclass(frozen=True)
+class Joins:
+    """The neighbours among the odd lines that would be the first and the last line of a record."""
 
-    def __init__(self, lines: Iterator[TextLine]) -> None:
-        self.lines = lines
-        self.waiting = deque[TextLine]()
-
-    def peek(self, ahead: int) -> TextLine | None:
-        """The line so far ahead of the next one, or None after the last line."""
-        while len(self.waiting) <= ahead:
-            line = next(self.lines, None)
-            if line is None:
-                return None
-            self.waiting.append(line)
-        return self.waiting[ahead]
-
-    def take(self, count: int) -> list[TextLine]:
-        return [self.waiting.popleft() for _ in range(count)]
+    first: Places
+    last: Places
+    is_record: Flags  # false where the first is the last line of the record before
+    open_from: int  # the lines from here on may be a record with lines that follow
 
 
-def records(file: LandedFile, form: Format) -> Iterator[tuple[int, str, bool]]:
-    """The records below the header: the number of the first line, the text, and whether the file breaks off
-    in this record, which is then the last one.
-
-    Lines form one record only if none of them is a record by itself and together they are one. So a stray
-    quote costs its own line and no other. The end of a multi-line field in the first column can look like
-    a complete record, so there the closing quote decides.
-    """
-    lines = Lookahead(decoded_lines(file.path, form))
-    above = 0
-    while first := lines.peek(0):
-        below_header = above >= form.header_lines
-        count = 1
-        if below_header and has_open_quote(first.text) and not is_record(first.text, form):
-            count = count_lines_of_record(first.text, lines, form)
-        parts = lines.take(count)
-        text, damaged = "".join(part.text for part in parts).rstrip("\r\n"), parts[-1].damaged
-        if below_header and (text.strip(" ") or damaged):
-            yield above + 1, text, damaged
-        above += count
+def records(file: FormattedFile, start: int, end: int, first_line: int) -> Iterator[pl.DataFrame]:
+    """The records below the header in a part of a file: `line`, the number of the first line; `raw`, the
+    text; `damaged`, whether the file breaks off in this record, the last one. Blank lines are none."""
+    waiting, number, form = list[bytes](), first_line, file.format
+    for chunk in chunks(file, start, end):
+        waiting.append(chunk.data)
+        if not chunk.is_last and b"\n" not in chunk.data and b"\r" not in chunk.data:
+            continue  # one huge line
+        data = b"".join(waiting)
+        lines = lines_of(data if chunk.is_last else data[: end_of_last_line(data)])
+        joins = all_joins(lines, form, below=form.header_lines - number + 1)
+        taken = lines.count if chunk.is_last else joins.open_from
+        found = joined(lines, joins, number)
+        found = with_damage(found, lines, number) if chunk.breaks_off else found
+        wanted = pl.col("line").is_between(form.header_lines + 1, number + taken - 1 + chunk.breaks_off)
+        is_text = pl.col("raw").str.contains("[^ ]") | pl.col("damaged")
+        yield found.filter(wanted & is_text)
+        waiting, number = [data[int(lines.edges[taken]) :]], number + taken
 
 
-def count_lines_of_record(first: str, lines: Lookahead, form: Format) -> int:
-    """How many of the next lines form one record that begins with the open quote of the first line. Returns 1
-    if they form none."""
-    text = first
-    in_first_column = first.lstrip(" ").startswith('"')
-    for place in range(1, RECORD_LINES):
-        line = lines.peek(place)
-        if line is None or len(text) > RECORD_CHARACTERS:
-            return 1
-        ends_here = in_first_column and has_open_quote(line.text.split(form.delimiter)[0])
-        if is_record(line.text.rstrip("\r\n"), form) and not ends_here:
-            return 1
-        text += line.text
-        if not has_open_quote(text):
-            return place + 1 if is_record(text.rstrip("\r\n"), form) else 1
-    return 1
+def first_record_from(place: int, data: bytes, form: Format) -> int | None:
+    """The first place, not before the given one, at which a record begins. None where none is in the data."""
+    lines = lines_of(data[: end_of_last_line(data)])
+    joins = all_joins(lines, form, below=0)
+    within = np.zeros(lines.count + 1, np.int64)  # of how many records each line is not the first line
+    np.add.at(within, joins.first + 1, 1)
+    np.add.at(within, joins.last + 1, -1)
+    begins = (np.cumsum(within) == 0) & (np.arange(lines.count + 1) <= joins.open_from)
+    found = lines.edges[begins & (lines.edges >= place)]
+    return int(found[0]) if len(found) else None
 
 
-def has_open_quote(text: str) -> bool:
-    """Whether the number of quotes is odd."""
-    return text.count('"') % 2 == 1
+# -- lines --------------------------------------------------------------------------------------
 
 
-def is_record(text: str, form: Format) -> bool:
-    """Whether a text has as many fields as the header, and line breaks only in quotes."""
-    found = re.findall(field_pattern(form.delimiter), form.delimiter + text)
-    if len(found) != form.width or form.delimiter.join(found) != text:
-        return False
-    return not any("\n" in field and not field.lstrip(" ").startswith('"') for field in found)
+def end_of_last_line(data: bytes) -> int:
+    """The place after the last line end. A CR at the end may be half of one."""
+    known = len(data) - data.endswith(b"\r")
+    return max(data.rfind(b"\n", 0, known), data.rfind(b"\r", 0, known)) + 1
 
 
-class TruncatedGzip(io.RawIOBase):
-    """The content of a gzip file up to its end or to the first damage."""
-
-    def __init__(self, path: Path) -> None:
-        self.stream, self.damaged = gzip.open(path), False  # noqa: SIM115 - closed in close
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = self.stream.read1(len(buffer))
-        except GZIP_DAMAGE:
-            self.damaged, data = True, b""
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self.stream.close()
-        super().close()
-
-
-def decoded_lines(path: Path, form: Format) -> Iterator[TextLine]:
-    """The lines of a file. If it breaks off after a line end, an empty damaged line follows."""
-    packed = TruncatedGzip(path) if form.compressed else None
-    stream = io.BufferedReader(packed) if packed else path.open("rb")
-    # latin-1 keeps the bytes as they are; newline="" splits at LF, CR and CRLF and keeps them.
-    with io.TextIOWrapper(stream, form.encoding or "latin-1", errors="replace", newline="") as text:
-        damaged = False
-        for line in text:
-            damaged = bool(packed and packed.damaged and not line.endswith(("\n", "\r")))
-            is_decoded = form.encoding or line.isascii()
-            yield TextLine(line if is_decoded else decode(line.encode("latin-1")), damaged)
-        if packed and packed.damaged and not damaged:
-            yield TextLine("", True)
-
-
-def decode(line: bytes) -> str:
-    """The text of a line in UTF-8, or in Windows-1252 if it is not valid UTF-8."""
+def lines_of(data: bytes) -> Lines:
+    """The lines of bytes, which end with LF, CR or CRLF. A line is UTF-8, or Windows-1252 if it is not valid
+    UTF-8."""
+    edges = edges_of_lines(data)
+    binary = divided(data, edges)
     try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1").translate(str.maketrans(LATIN, WINDOWS))
+        return Lines(edges, binary.cast(pl.String), b'"' in data)
+    except pl.exceptions.ComputeError:
+        return Lines(edges, decoded(data, binary), b'"' in data)
+
+
+def edges_of_lines(data: bytes) -> Places:
+    array = np.frombuffer(data, np.uint8)
+    ends = array == ord("\n")
+    if b"\r" in data:
+        ends[:-1] |= (array[:-1] == ord("\r")) & ~ends[1:]
+        ends[-1:] |= array[-1:] == ord("\r")
+    edges = np.concatenate([[0], np.flatnonzero(ends) + 1]).astype(np.int64)
+    return edges if edges[-1] == len(data) else np.append(edges, len(data))
+
+
+def divided(data: bytes, edges: Places) -> pl.Series:
+    buffers = [None, pa.py_buffer(edges), pa.py_buffer(data)]
+    return pl.Series(pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(edges) - 1, buffers))
+
+
+def decoded(data: bytes, binary: pl.Series) -> pl.Series:
+    """The text of lines of which some are not valid UTF-8: those that decoding would change."""
+    replaced = data.decode(errors="replace").encode()
+    text = divided(replaced, edges_of_lines(replaced))
+    wrong = (text != binary).arg_true()
+    latin: str = b"".join(binary.gather(wrong).to_list()).decode("latin-1").translate(WINDOWS_OF_LATIN)
+    return text.cast(pl.String).scatter(wrong, lines_of(latin.encode()).text)
+
+
+# -- records of several lines -------------------------------------------------------------------
+
+
+def all_joins(lines: Lines, form: Format, below: int) -> Joins:
+    """The lines that would form a record with each other, from line `below` on."""
+    odd = np.array([], np.int64)
+    if form.width and lines.has_quotes:
+        quotes = lines.text.str.count_matches('"', literal=True)
+        odd = flags(quotes % 2 == 1).nonzero()[0]
+        odd = odd[odd >= below]
+    opens = ~flags(is_record(lines.bare.gather(odd), form)) if len(odd) else odd.astype(np.bool_)
+    if not opens.any():
+        return Joins(odd[:0], odd[:0], opens[:0], lines.count)
+    following = np.append(odd[1:], lines.count)
+    may_join = opens & is_near(lines, odd, following) & ~has_record_between(lines, form, odd, following)
+    joins = may_join & (following < lines.count)
+    joins[joins] = flags(is_record(texts(lines, odd[joins], following[joins]), form))
+    chosen = every_second(joins)
+    is_open = may_join[-1] and not chosen[:-1][-1:].any()
+    return Joins(odd[joins], following[joins], chosen[joins], int(odd[-1]) if is_open else lines.count)
+
+
+def flags(series: pl.Series) -> Flags:
+    values: Flags = series.to_numpy()
+    return values.astype(np.bool_)
+
+
+def is_near(lines: Lines, first: Places, last: Places) -> Flags:
+    distance: Flags = last - first < RECORD_LINES
+    return distance & (lines.edges[last] - lines.edges[first] <= LONGEST_RECORD)
+
+
+def has_record_between(lines: Lines, form: Format, first: Places, last: Places) -> Flags:
+    """Whether a line after the first, up to the last, is a record by itself."""
+    whole = flags(is_record(lines.bare, form))
+    leading = lines.bare.str.split_exact(form.delimiter, 1).struct.field("field_0")
+    closes = flags(leading.str.count_matches('"', literal=True) % 2 == 1)
+    in_first_column = flags(lines.text.gather(first).str.strip_chars_start(" ").str.starts_with('"'))
+    before = np.concatenate([[0], np.cumsum(whole)])
+    before_unless_closing = np.concatenate([[0], np.cumsum(whole & ~closes)])
+    after = np.minimum(last + 1, lines.count)
+    any_record = before[after] > before[first + 1]
+    any_other: Flags = before_unless_closing[after] > before_unless_closing[first + 1]
+    return np.where(in_first_column, any_other, any_record)
+
+
+def texts(lines: Lines, first: Places, last: Places) -> pl.Series:
+    """The text from each first to its last line, without the last line end."""
+    lengths = last - first + 1
+    record = np.repeat(np.arange(len(first)), lengths)
+    starts = np.repeat(first - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+    line = starts + np.arange(len(record))
+    parts = pl.DataFrame({"record": record, "text": lines.text.gather(line)})
+    together = parts.group_by("record", maintain_order=True).agg(pl.col("text").str.join(""))
+    return together.get_column("text").str.strip_chars_end("\r\n")
+
+
+def every_second(joins: Flags) -> Flags:
+    """Every second one of those in a row: the last line of a record is not the first of another."""
+    place = np.arange(len(joins))
+    last_other = np.maximum.accumulate(np.where(joins, -1, place))
+    chosen: Flags = joins & ((place - last_other) % 2 == 1)
+    return chosen
+
+
+def joined(lines: Lines, joins: Joins, first_number: int) -> pl.DataFrame:
+    """The records of lines: line, raw, damaged."""
+    numbers = np.arange(first_number, first_number + lines.count)
+    undamaged = np.zeros(lines.count, np.bool_)
+    found = pl.DataFrame({"line": numbers, "raw": lines.bare, "damaged": undamaged}, schema=RECORDS)
+    first, last = joins.first[joins.is_record], joins.last[joins.is_record]
+    if not len(first):
+        return found
+    change = np.zeros(lines.count + 1, np.int64)
+    np.add.at(change, first + 1, 1)
+    np.add.at(change, last + 1, -1)
+    whole = found.get_column("raw").scatter(first, texts(lines, first, last))
+    return found.with_columns(whole).filter(np.cumsum(change)[:-1] == 0)
+
+
+def with_damage(found: pl.DataFrame, lines: Lines, first_number: int) -> pl.DataFrame:
+    """The same with the last record marked as damaged. Where the file breaks off after a line end, that is an
+    empty one."""
+    if lines.count and not lines.text[-1].endswith(("\n", "\r")):
+        return found.with_columns(damaged=pl.int_range(pl.len()) == pl.len() - 1)
+    empty = {"line": [first_number + lines.count], "raw": [""], "damaged": [True]}
+    return pl.concat([found, pl.DataFrame(empty, schema=found.schema)])

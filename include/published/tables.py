@@ -144,7 +144,7 @@ REJECTS = Table(
         Column("file", TEXT, "The landed file"),
         Column("line", COUNT, "Number of the line in the file, from 1"),
         Column("reason", TEXT, "The first reason that applies"),
-        Column("raw", TEXT, "The text of the line"),
+        Column("raw", TEXT, "The text of the line; empty for one that `ingest` kept as an order's"),
     ),
 )
 

@@ -44,9 +44,3 @@ def reject_reason() -> Column:
 def outcome() -> Column:
     """`kept` for a line without a reason, else `rejected`."""
     return F.when(F.col("reason").isNull(), "kept").otherwise("rejected")
-
-
-def has_open_quote(text: str) -> Column:
-    """Whether the number of quotes in a text column is odd (as landing.records.has_open_quote)."""
-    without = F.replace(F.col(text), F.lit('"'), F.lit(""))
-    return (F.octet_length(text) - F.octet_length(without)) % 2 == 1

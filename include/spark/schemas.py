@@ -16,6 +16,8 @@ from pyspark.sql.types import (
     TimestampNTZType,
 )
 
+from include.landing.line_types import LINE_TYPE_FOLDER
+
 PRICE = DecimalType(18, 4)
 AMOUNT = DecimalType(38, 4)
 MONEY = DecimalType(18, 2)
@@ -30,11 +32,6 @@ def table(*, on_disk: dict[str, str] | None = None, **columns: DataType) -> Stru
     )
 
 
-# The types of a typed line. Each has a folder of its own, since `clean` keeps or rejects most lines by type.
-PURCHASE, CANCELLATION = "purchase", "cancellation"
-MISSING_CUSTOMER, OTHER = "missing_customer", "other"
-PURCHASE_INVOICE = r"^[0-9]+\z"  # $ would also match before a line break at the end
-
 LANDED = table(
     invoice_no=StringType(),
     stock_code=StringType(),
@@ -48,7 +45,7 @@ LANDED = table(
 
 # The lines of ingest and of clean: from which landed file and line, its text, and what became of it.
 LINES = table(
-    on_disk={"line_type": "kind"},
+    on_disk={"line_type": LINE_TYPE_FOLDER},
     file=StringType(),
     line=LongType(),
     raw=StringType(),

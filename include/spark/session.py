@@ -16,6 +16,7 @@ SEMANTICS = {
     "spark.sql.maxConcurrentOutputFileWriters": "8",  # all outcomes and line types in one pass, unsorted
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.ui.showConsoleProgress": "false",
+    "spark.executorEnv.POLARS_MAX_THREADS": "1",  # a task that reads landed files has one core
     # Lake lines are never filtered by value, so skip statistics, use large pages and fast compression.
     "parquet.column.statistics.enabled": "false",
     "parquet.size.statistics.enabled": "false",

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-import polars as pl  # type: ignore[import-not-found]
+import polars as pl
 
 YEAR_2020 = 1_577_836_800  # long ago, so that no file seems to be in the middle of being written
 

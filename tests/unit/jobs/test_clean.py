@@ -26,7 +26,6 @@ from spark_jobs.clean import (
     orders,
     without_repeats,
 )
-from spark_jobs.ingest import typing_rules
 from tests import tables
 from tests.tables import ReadFiles, column, csv_bytes, land, line
 from tests.unit.jobs.orders import order_table
@@ -159,7 +158,7 @@ def cleaning(
     )
     for name in ("a.csv", "b.csv"):
         land(run.lake.landing, name, csv_bytes(*LINES_OF_A_FILE))
-    conversion = convert_files(run, landed_files(run.lake.landing)[0], typing_rules(settings))
+    conversion = convert_files(run, landed_files(run.lake.landing)[0])
     files = conversion.of(case.files)
     manifest = IngestedManifest(files=files.files, files_in_batch=files.files_in_batch, landing_version=1)
     commit_manifest(run.lake, run.lake.ingested(settings.ingest_fingerprint), manifest)

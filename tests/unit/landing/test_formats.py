@@ -9,7 +9,7 @@ import pytest
 
 from include.errors import InputError
 from include.landing.files import LandedFile, identity
-from include.landing.formats import Format, file_format, unpacks
+from include.landing.formats import Format, file_format
 from include.settings import RunConfig
 from tests.tables import HEADER, csv_bytes, land, line
 
@@ -33,7 +33,6 @@ def test_the_usual_export_is_read_as_it_is(format_of: FormatOf) -> None:
         compressed=False,
         encoding=None,
         header_lines=1,
-        header_rows=1,
         delimiter=",",
         width=8,
         places=tuple(range(8)),
@@ -58,15 +57,15 @@ def test_the_delimiter_is_the_one_that_the_header_has_most_of(format_of: FormatO
 
 
 @pytest.mark.parametrize(
-    ("above", "lines", "rows"),
-    [(b"\n \n", 3, 1), (b"sep=,\r\n", 2, 2), (b"sep=,\n\n", 3, 2)],
+    ("above", "lines"),
+    [(b"\n \n", 3), (b"sep=,\r\n", 2), (b"sep=,\n\n", 3)],
     ids=["blank lines", "Excel's sep", "both"],
 )
 def test_the_header_may_follow_blank_lines_and_excel_s_sep(
-    format_of: FormatOf, above: bytes, lines: int, rows: int
+    format_of: FormatOf, above: bytes, lines: int
 ) -> None:
     form = format_of(above + PLAIN)
-    assert (form.header_lines, form.header_rows, form.width) == (lines, rows, 8)
+    assert (form.header_lines, form.width) == (lines, 8)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_a_compressed_file_is_known_by_its_bytes_whatever_its_name(format_of: Fo
 @pytest.mark.parametrize("data", [b"", line().encode(), b"\x89PNG\r\n\x1a\n\xff\xfa"])
 def test_a_file_without_any_of_our_columns_has_no_header(format_of: FormatOf, data: bytes) -> None:
     form = format_of(data)
-    assert (form.width, form.header_lines, form.header_rows) == (0, 0, 0)
+    assert (form.width, form.header_lines) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +110,3 @@ def test_a_header_without_each_column_once_is_refused_by_file_line_and_column(
 ) -> None:
     with pytest.raises(InputError, match=rf"^a\.csv: line 1: {problem}"):
         format_of(csv_bytes(header=header))
-
-
-@pytest.mark.parametrize(
-    ("damage", "whole"),
-    [(slice(None), True), (slice(-1), False), (slice(20), False)],
-    ids=["whole", "a byte less", "broken off"],
-)
-def test_a_compressed_file_unpacks_only_when_it_is_whole(tmp_path: Path, damage: slice, whole: bool) -> None:
-    assert unpacks(land(tmp_path, "a.csv.gz", gzip.compress(PLAIN)[damage])) == whole

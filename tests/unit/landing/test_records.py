@@ -1,4 +1,4 @@
-"""Records of files that Spark cannot read line by line: number, text, and whether the file breaks off."""
+"""Records: the number of the first line, the text, and whether the file breaks off in it."""
 
 import gzip
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from include.landing import chunks
 from include.landing.files import LandedFile, identity
-from include.landing.formats import file_format
+from include.landing.formats import FormattedFile, file_format
 from include.landing.records import RECORD_LINES, records
 from include.settings import RunConfig
 from tests.tables import HEADER, csv_bytes, land, line
@@ -22,7 +23,8 @@ def read(tmp_path: Path, config: RunConfig) -> Read:
     def read_bytes(data: bytes) -> list[tuple[int, str, bool]]:
         path = land(tmp_path, "a.csv", data)
         file = LandedFile(path, path.name, *identity(path))
-        return list(records(file, file_format(file, config.settings.landing.columns)))
+        formatted = FormattedFile(file, file_format(file, config.settings.landing.columns))
+        return [row for found in records(formatted, 0, len(data), 1) for row in found.iter_rows()]
 
     return read_bytes
 
@@ -81,3 +83,20 @@ def test_a_compressed_file_is_read_up_to_its_damage(read: Read) -> None:
 def test_damage_after_the_last_line_is_a_record_of_its_own(read: Read) -> None:
     packed = gzip.compress(csv_bytes(line()), mtime=0)
     assert read(packed[:-1]) == [(2, line(), False), (3, "", True)]
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 1000])
+def test_records_are_the_same_however_the_bytes_are_cut(
+    read: Read, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    spread = line(text='"RED\r\n\r\nMUG, ""BIG"""')
+    given = csv_bytes(
+        spread, line(text='"RED'), line(text="CAFÉ £5"), spread, line(text='MUG 12"'), end="\r\n"
+    )
+    expected = read(given)
+    assert [number for number, _, _ in expected] == [2, 5, 6, 7, 10]
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
+    assert read(given) == expected
+    assert read(given.decode().encode("utf-16")) == expected
+    assert read(gzip.compress(given)) == expected
+    assert read(given.decode().encode("cp1252")) == expected

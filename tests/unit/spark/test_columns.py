@@ -4,8 +4,7 @@ from decimal import Decimal
 
 from pyspark.sql import SparkSession
 
-from include.landing import records
-from include.spark.columns import has_open_quote, line_amount, outcome, reject_reason, small_table
+from include.spark.columns import line_amount, outcome, reject_reason, small_table
 
 
 def test_an_amount_is_exact(spark: SparkSession) -> None:
@@ -13,16 +12,6 @@ def test_an_amount_is_exact(spark: SparkSession) -> None:
     lines = lines.withColumn("unit_price", lines["price"].cast("decimal(18,4)"))
     amounts = [row["amount"] for row in lines.select(line_amount().alias("amount")).collect()]
     assert amounts == [Decimal("0.0030"), Decimal("0.3000")]
-
-
-def test_a_quote_is_open_to_spark_where_it_is_to_the_driver(spark: SparkSession) -> None:
-    texts = ["", '"', '""', 'a"b', '"é"', '"""', 'a "b" "c']
-    table = small_table(spark, [(text,) for text in texts], "text string")
-    found = {
-        row["text"]: row["open"]
-        for row in table.select("text", has_open_quote("text").alias("open")).collect()
-    }
-    assert found == {text: records.has_open_quote(text) for text in texts}
 
 
 def test_a_small_table_has_any_text_and_null(spark: SparkSession) -> None:

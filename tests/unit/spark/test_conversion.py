@@ -1,203 +1,174 @@
-"""Files as shops really send them, all landed together and converted once."""
+"""Spark's tasks read landed files, and only what successful tasks have named goes into a batch."""
 
-import codecs
-import gzip
-import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Row, SparkSession
 
-from include.errors import TransientError
+from include.errors import ConfigError, TransientError
 from include.lake.paths import Lake
 from include.lake.state import Execution
-from include.landing.files import LandedFile, identity, landed_files
-from include.landing.formats import file_format
-from include.landing.records import records
+from include.landing import blocks as blocks_module
+from include.landing.blocks import Block
+from include.landing.files import LandedFile, landed_files
+from include.landing.formats import Format, FormattedFile
+from include.landing.line_files import WrittenLines, write_blocks
+from include.landing.reader import ReadingRules
 from include.settings import Params, RunConfig
-from include.spark.conversion import check_all_are_written, convert_files
+from include.spark import conversion
+from include.spark.conversion import (
+    LARGEST_TASK,
+    check_all_are_written,
+    convert_files,
+    formatted_files,
+    tasks,
+    write_typed_lines,
+    written_by_executors,
+)
 from include.spark.job import Request, Run
-from spark_jobs.ingest import typing_rules
-from tests.tables import csv_bytes, ingested, land, line
+from include.spark.lines import read_written
+from include.spark.schemas import LINES
+from tests.tables import csv_bytes, land, line
 
-LinesByFile = dict[str, list[Row]]
-
-KEPT = None
-POUND = line(text="£5 CAFÉ")
-PACKED = gzip.compress(csv_bytes(*[line(quantity=str(n)) for n in range(1, 500)]), mtime=0)
-
-# Name, content, and what becomes of each line: KEPT or a reason.
-FILES: dict[str, tuple[bytes, list[str | None]]] = {
-    "utf-8.csv": (csv_bytes(POUND), [KEPT]),
-    "utf-8 with its mark.csv": (codecs.BOM_UTF8 + csv_bytes(POUND), [KEPT]),
-    "utf-16.csv": (csv_bytes(POUND).decode().encode("utf-16"), [KEPT]),
-    "utf-16 without its mark.csv": (csv_bytes(POUND).decode().encode("utf-16-le"), [KEPT]),
-    "utf-16 of the other order.csv": (csv_bytes(POUND).decode().encode("utf-16-be"), [KEPT]),
-    "windows.csv": (csv_bytes(POUND).decode().encode("cp1252"), [KEPT]),
-    "two encodings.csv": (csv_bytes(POUND) + POUND.encode("cp1252"), [KEPT, KEPT]),
-    "crlf.csv": (csv_bytes(line(), line(), end="\r\n"), [KEPT, KEPT]),
-    "old mac.csv": (csv_bytes(line(), line(), end="\r"), [KEPT, KEPT]),
-    "no last line end.csv": (csv_bytes(line())[:-1], [KEPT]),
-    "cut off.csv": (csv_bytes(line(), line())[:-40], [KEPT, "wrong_number_of_fields"]),
-    "break in quotes.csv": (csv_bytes(line(text='"RED\n\nMUG, ""BIG"""'), line()), [KEPT, KEPT]),
-    "crlf in quotes.csv": (csv_bytes(line(text='"RED\r\nMUG"'), line(), end="\r\n"), [KEPT, KEPT]),
-    "break in the first column.csv": (
-        b"Description,InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\r\n"
-        b'"RED\r\nMUG",536365,A,6,2010-12-01 08:26:00,2.55,17850,EIRE\r\n'
-        b"MUG,536366,A,6,2010-12-01 08:26:00,2.55,17850,EIRE\r\n",
-        [KEPT, KEPT],
-    ),
-    "sloppy lines.csv": (
-        csv_bytes(line(text='"RED'), line(text='MUG 12"')),
-        ["wrong_number_of_fields", KEPT],
-    ),
-    "stray quote.csv": (
-        csv_bytes(line(text='"RED'), line(), line(text='"TWO\nLINES"')),
-        ["wrong_number_of_fields", KEPT, KEPT],
-    ),
-    "inches.csv": (csv_bytes(line(text='3" NAIL', price='"1,002.50"')), [KEPT]),
-    "semicolons.csv": (csv_bytes(line()).replace(b",", b";"), [KEPT]),
-    "tabs.csv": (csv_bytes(line()).replace(b",", b"\t"), [KEPT]),
-    "pipes.csv": (csv_bytes(line()).replace(b",", b"|"), [KEPT]),
-    "excel says sep.csv": (b"sep=;\r\n" + csv_bytes(line()).replace(b",", b";"), [KEPT]),
-    "blank lines.csv": (b"\n \n" + csv_bytes(line(), "", "  ", line()), [KEPT, KEPT]),
-    "other names.csv": (
-        b"Country,Note,customer id,PRICE,InvoiceDate,Quantity,Description,StockCode,Invoice\n"
-        b"EIRE,x,17850,2.55,2010-12-01 08:26:00,6,MUG,A,536365\n",
-        [KEPT],
-    ),
-    "too many fields.csv": (csv_bytes(line() + ",more"), ["wrong_number_of_fields"]),
-    "zeros.csv": (csv_bytes(line(), "\0" * 100), [KEPT, "zero_byte"]),
-    "packed.csv.gz": (PACKED, [KEPT] * 499),
-    "packed but not named so.csv": (gzip.compress(csv_bytes(line())), [KEPT]),
-    "named packed but not so.csv.gz": (csv_bytes(line()), [KEPT]),
-    "no header.csv": ((line() + "\n" + line()).encode(), ["no_header", "no_header"]),
-    "a picture.csv": (b"\x89PNG\r\n\x1a\n\xff\xfa", ["no_header"] * 3),
-    "empty.csv": (b"", []),
-    "header only.csv": (csv_bytes(), []),
-    os.fsdecode(b"not utf-8 \xff.csv"): (csv_bytes(line()), [KEPT]),
-}
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "broken off.csv.gz": lambda data: data[: len(data) // 2],
-    "wrong checksum.csv.gz": lambda data: data[:-8] + b"x" * 8,
-    "a byte less.csv.gz": lambda data: data[:-1],
-}
+Written = tuple[list[Row], dict[str, dict[str, int]]]
 
 
-@pytest.fixture(scope="module")
-def read(spark: SparkSession, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> LinesByFile:
-    """The lines of all files, converted together."""
-    folder = tmp_path_factory.mktemp("landing")
-    for name, (data, _) in FILES.items():
-        land(folder, name, data)
-    for name, damage in DAMAGES.items():
-        land(folder, name, damage(PACKED))
-    table, rows = ingested(spark, config, folder)
-    found: LinesByFile = {name: [] for name in rows}
-    for row in table.orderBy("file", "line").collect():
-        found[row["file"]].append(row)
-    assert {name: len(lines) for name, lines in found.items()} == rows
-    return found
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    """A large file with records of several lines, small files, and a compressed one."""
+    folder = tmp_path / "landing"
+    spread = line(text='"TWO\nLINES"')
+    land(folder, "large.csv", csv_bytes(*[line(), spread, line(price="x"), line(customer="")] * 200))
+    for number in range(20):
+        land(folder, f"small {number}.csv", csv_bytes(line(), line(quantity="x")))
+    land(folder, "empty.csv", b"")
+    return folder
 
 
-# -- what becomes of each line ------------------------------------------------------------------
+def write(spark: SparkSession, config: RunConfig, landing: Path, folder: Path) -> Written:
+    files = formatted_files(landed_files(landing)[0], config.settings)
+    counts = write_typed_lines(spark, files, config.settings, folder)
+    return read_written(spark, folder, LINES).orderBy("file", "line").collect(), counts
 
 
-@pytest.mark.parametrize("name", FILES, ids=ascii)
-def test_each_line_is_understood_or_rejected_with_a_reason(read: LinesByFile, name: str) -> None:
-    shown = os.fsencode(name).decode("utf-8", errors="backslashreplace")
-    assert [row["reason"] for row in read[shown]] == FILES[name][1]
-
-
-@pytest.mark.parametrize("name", [name for name in FILES if FILES[name][0].startswith(codecs.BOM_UTF8)])
-def test_a_mark_is_no_part_of_a_column_s_name(read: LinesByFile, name: str) -> None:
-    assert read[name][0]["invoice_no"] == "536365"
-
-
-@pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("utf", "windows", "two"))])
-def test_text_is_the_same_in_every_encoding(read: LinesByFile, name: str) -> None:
-    assert {row["description"] for row in read[name]} == {"£5 CAFÉ"}
-    assert {row["raw"] for row in read[name]} == {POUND}
-
-
-@pytest.mark.parametrize(
-    ("name", "numbers"),
-    [("break in quotes.csv", [2, 5]), ("blank lines.csv", [4, 7]), ("break in the first column.csv", [2, 4])],
-)
-def test_a_line_is_numbered_by_the_lines_of_its_file(
-    read: LinesByFile, name: str, numbers: list[int]
+def test_executors_read_what_the_driver_would(
+    spark: SparkSession, config: RunConfig, landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [row["line"] for row in read[name]] == numbers
+    by_driver = write(spark, config, landing, tmp_path / "driver")
+    monkeypatch.setattr(conversion, "SMALL_DELIVERY", 0)
+    for name in ("SMALLEST_BLOCK", "LARGEST_BLOCK"):
+        monkeypatch.setattr(blocks_module, name, 5_000)
+    for name in ("SMALLEST_TASK", "LARGEST_TASK"):
+        monkeypatch.setattr(conversion, name, 5_000)
+    by_executors = write(spark, config, landing, tmp_path / "executors")
+    assert by_executors == by_driver
+    rows, counts = by_executors
+    assert counts["large.csv"] == {"kept": 600, "unit_price_unreadable": 200}
+    assert counts["empty.csv"] == {}
+    assert len(rows) == sum(sum(in_file.values()) for in_file in counts.values())
+    assert len(list((tmp_path / "executors").rglob("*.parquet"))) > 20, "of several tasks"
 
 
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("break in quotes.csv", {"description": 'RED\n\nMUG, "BIG"'}),
-        ("break in the first column.csv", {"description": "RED\r\nMUG"}),
-        ("inches.csv", {"description": '3" NAIL', "unit_price": Decimal("1002.5000")}),
-        ("other names.csv", {"country": "EIRE", "customer_id": "17850", "stock_code": "A"}),
-    ],
-)
-def test_a_field_has_its_value_without_quotes_and_in_its_column(
-    read: LinesByFile, name: str, values: dict[str, object]
+def test_a_repeated_attempt_adds_nothing_to_the_batch(
+    spark: SparkSession, config: RunConfig, landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = read[name][0]
-    assert {column: row[column] for column in values} == values
+    """As Spark repeats a task that was lost, or runs a slow one twice."""
+    expected = write(spark, config, landing, tmp_path / "once")
+
+    def write_twice(parts: list[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
+        write_blocks(parts, rules, folder, f"lost-{name}")
+        return write_blocks(parts, rules, folder, name)
+
+    monkeypatch.setattr(conversion, "write_blocks", write_twice)
+    assert write(spark, config, landing, tmp_path / "twice") == expected
+    assert list((tmp_path / "twice-attempts").rglob("*.parquet")), "the lost attempt has left its files"
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_archive_is_read_as_far_as_it_unpacks_and_the_rest_is_one_reject(
-    read: LinesByFile, name: str
-) -> None:
-    *before, last = read[name]
-    assert last["reason"] == "file_damaged"
-    assert [row["reason"] for row in before] == [None] * len(before)
-    assert [row["quantity"] for row in before] == list(range(1, len(before) + 1))
+# -- tasks --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["utf-8.csv", "windows.csv", "crlf.csv", "cut off.csv", "blank lines.csv", "zeros.csv"]
-)
-def test_records_are_the_same_with_or_without_spark(
-    config: RunConfig, tmp_path: Path, read: LinesByFile, name: str
-) -> None:
-    """The driver's reader, on files that Spark has read as well."""
-    path = land(tmp_path, name, FILES[name][0])
-    file = LandedFile(path, path.name, *identity(path))
-    found = list(records(file, file_format(file, config.settings.landing.columns)))
-    assert found == [(row["line"], row["raw"], False) for row in read[name]]
+def block(size: int, *, compressed: bool = False) -> Block:
+    form = Format(compressed, None, 1, ",", 8, tuple(range(8)))
+    return Block(FormattedFile(LandedFile(Path("a.csv"), "a.csv", size, 0), form), 0, size, 1)
+
+
+def test_small_files_are_put_together_and_each_core_gets_some_tasks() -> None:
+    files = [block(100_000) for _ in range(1000)]
+    found = tasks(files, cores=2)
+    assert [part for task in found for part in task] == files
+    assert 8 <= len(found) <= 10
+
+
+def test_no_task_is_very_long() -> None:
+    size = 1 << 20
+    assert {len(task) for task in tasks([block(size)] * 6400, cores=2)} == {LARGEST_TASK // size}
+    assert [len(task) for task in tasks([block(2 * LARGEST_TASK)] * 3, cores=2)] == [1, 1, 1]
+
+
+def test_a_compressed_file_counts_as_the_text_in_it() -> None:
+    assert len(tasks([block(1 << 20, compressed=True)] * 640, cores=2)) == 64
 
 
 # -- what stops a conversion --------------------------------------------------------------------
 
 
-def test_lines_that_are_read_and_not_written_stop_the_conversion() -> None:
-    written = {"a.csv": {"kept": 2, "quantity_unreadable": 1}, "b.csv": {"kept": 1}}
-    check_all_are_written(4, written)
-    with pytest.raises(TransientError, match="5 lines were read, and 4 written"):
-        check_all_are_written(5, written)
+def test_lines_that_are_read_and_not_written_stop_the_conversion(
+    spark: SparkSession, config: RunConfig, landing: Path, tmp_path: Path
+) -> None:
+    _, counts = write(spark, config, landing, tmp_path / "lines")
+    check_all_are_written(tmp_path / "lines", counts)
+    next((tmp_path / "lines").rglob("*.parquet")).unlink()
+    with pytest.raises(TransientError, match=r"840 lines were read, and \d+ written"):
+        check_all_are_written(tmp_path / "lines", counts)
 
 
 def test_a_file_that_changes_while_it_is_read_stops_the_conversion(
-    spark: SparkSession, config: RunConfig, tmp_path: Path
+    spark: SparkSession, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = Lake(tmp_path / "lake")
     land(lake.landing, "a.csv", csv_bytes(line()))
     files, _ = landed_files(lake.landing)
-    rules = typing_rules(config.settings)
 
-    def changes_the_file(lines: DataFrame) -> DataFrame:
+    def change_and_write(parts: list[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
         with files[0].path.open("a") as more:
             more.write(line())
-        return rules.fast(lines)
+        return write_blocks(parts, rules, folder, name)
 
+    monkeypatch.setattr(conversion, "write_blocks", change_and_write)
     request = Request("ingest", date(2011, 1, 1), lake, config, Params(), "by hand")
     run = Run(request, spark, tmp_path / "attempt", 1, Execution("ingest", "by hand"))
     with pytest.raises(TransientError, match=r"a\.csv was changed while it was read; try again"):
-        convert_files(run, files, replace(rules, fast=changes_the_file))
+        convert_files(run, files)
     assert not any(lake.ingested(config.settings.ingest_fingerprint).glob("batch=*"))
+
+
+def lacks_a_package(parts: list[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
+    raise ModuleNotFoundError("No module named 'polars'")
+
+
+def breaks(parts: list[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
+    raise ValueError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("write", "expected", "message"),
+    [
+        (lacks_a_package, ConfigError, "an executor's Python has no module polars; give the executors"),
+        (breaks, Exception, "a bug"),
+    ],
+)
+def test_an_executor_without_the_packages_is_told_from_a_bug(
+    spark: SparkSession,
+    config: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[..., WrittenLines],
+    expected: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.setattr(conversion, "write_blocks", write)
+    rules = ReadingRules.of(config.settings)
+    with pytest.raises(expected, match=message):
+        written_by_executors(spark, [[block(1)]], rules, tmp_path)

@@ -1,19 +1,18 @@
-"""The rules of ingest: what a line is typed as, or why it is rejected."""
+"""The rules of reading: what a line is typed as, or why it is rejected."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
-from pyspark.sql import Row, SparkSession
 
 from include.landing.files import LandedFile
-from include.landing.formats import file_format
+from include.landing.formats import FormattedFile, file_format
+from include.landing.reader import ReadingRules, complete_pass, fast_pass, records_of_alike_files
 from include.settings import RunConfig
-from include.spark.text_files import SMALLEST_BLOCK, FormattedFile, landed_lines
-from spark_jobs.ingest import typed_fast_path, typed_lines
-from tests import tables
-from tests.tables import HEADER, ReadFiles, column, csv_bytes, land, line
+from tests.tables import HEADER, LinesByFile, csv_bytes, land, line, read, whole
 
 # The fields of a line that are not the usual ones, and why it is rejected.
 REASONS: list[tuple[dict[str, str], str | None]] = [
@@ -68,15 +67,31 @@ def key(fields: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def rows(spark: SparkSession, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+def rows(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The typed line of each case, in a file of its own."""
     folder = tmp_path_factory.mktemp("landing")
     names = {f"{number:03}.csv": fields for number, fields in enumerate(CASES)}
     for name, fields in names.items():
         land(folder, name, csv_bytes(line(**fields)))
-    table, counts = tables.ingested(spark, config, folder)
-    assert set(counts.values()) == {1}
-    return {key(names[row["file"]]): row for row in table.collect()}
+    found = read(config, folder)
+    assert {len(lines) for lines in found.values()} == {1}
+    return {key(names[name]): lines[0] for name, lines in found.items()}
+
+
+@pytest.fixture
+def landed(config: RunConfig, tmp_path: Path) -> LinesByFile:
+    """The lines of a few files, by file."""
+    columns = ["Country", "Note", *HEADER.split(",")[:-1]]
+    land(
+        tmp_path,
+        "semicolons.csv",
+        (";".join(columns) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n").encode(),
+    )
+    texts = ['"A ""T"" LIGHT, RED"', "", '""']
+    land(tmp_path, "quotes.csv", csv_bytes(*[line(text=text) for text in texts]))
+    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
+    land(tmp_path, "ids.csv", csv_bytes(*[line(customer=given) for given in ids]))
+    return read(config, tmp_path)
 
 
 # -- the rules ----------------------------------------------------------------------------------
@@ -84,38 +99,49 @@ def rows(spark: SparkSession, config: RunConfig, tmp_path_factory: pytest.TempPa
 
 @pytest.mark.parametrize(("fields", "reason"), REASONS, ids=str)
 def test_a_line_is_typed_or_rejected_with_the_first_reason_that_applies(
-    rows: dict[str, Row], fields: dict[str, str], reason: str | None
+    rows: dict[str, dict[str, Any]], fields: dict[str, str], reason: str | None
 ) -> None:
     row = rows[key(fields)]
     assert (row["reason"], row["outcome"]) == (reason, "rejected" if reason else "kept")
-    assert row["raw"] == line(**fields)
+
+
+@pytest.mark.parametrize(("fields", "reason"), REASONS, ids=str)
+def test_a_reject_keeps_its_text_and_of_a_kept_line_file_and_line_tell_where_it_is(
+    rows: dict[str, dict[str, Any]], fields: dict[str, str], reason: str | None
+) -> None:
+    assert rows[key(fields)]["raw"] == (line(**fields) if reason else None)
 
 
 @pytest.mark.parametrize(("fields", "line_type"), TYPES, ids=str)
-def test_a_line_has_one_type(rows: dict[str, Row], fields: dict[str, str], line_type: str) -> None:
+def test_a_line_has_one_type(rows: dict[str, dict[str, Any]], fields: dict[str, str], line_type: str) -> None:
     assert rows[key(fields)]["line_type"] == line_type
 
 
-def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(ingested: ReadFiles) -> None:
-    names = ["Country", "Note", *HEADER.split(",")[:-1]]
-    content = ";".join(names) + "\nEIRE;x;536365;A;B;6;2010-12-01 08:26:00;2.55;17850\n"
-    (row,) = ingested(content.encode()).collect()
+@pytest.mark.parametrize(("fields", "line_type"), TYPES, ids=str)
+def test_a_line_that_clean_rejects_by_its_type_keeps_its_text(
+    rows: dict[str, dict[str, Any]], fields: dict[str, str], line_type: str
+) -> None:
+    decided = line_type in ("purchase", "cancellation")
+    assert rows[key(fields)]["raw"] == (None if decided else line(**fields))
+
+
+def test_columns_are_found_by_name_in_any_order_and_with_another_delimiter(landed: LinesByFile) -> None:
+    (row,) = landed["semicolons.csv"]
     assert (row["country"], row["invoice_no"], row["unit_price"]) == ("EIRE", "536365", Decimal("2.5500"))
 
 
-def test_quoted_text_is_read_by_rfc_4180(ingested: ReadFiles) -> None:
-    table = ingested([line(text='"A ""T"" LIGHT, RED"'), line(text=""), line(text='""')])
-    assert column(table, "description") == ['A "T" LIGHT, RED', "", ""]
-    assert column(table, "outcome") == ["kept"] * 3
+def test_quoted_text_is_read_by_rfc_4180(landed: LinesByFile) -> None:
+    rows = landed["quotes.csv"]
+    assert [row["description"] for row in rows] == ['A "T" LIGHT, RED', "", ""]
+    assert [row["outcome"] for row in rows] == ["kept"] * 3
 
 
-def test_customer_ids_are_normalised(ingested: ReadFiles) -> None:
-    ids = ["17850.0", "17850", " 17850 ", "17850.5", "C-0042", "0042"]
-    table = ingested([line(customer=given) for given in ids])
-    assert column(table, "customer_id") == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
+def test_customer_ids_are_normalised(landed: LinesByFile) -> None:
+    ids = [row["customer_id"] for row in landed["ids.csv"]]
+    assert ids == ["17850", "17850", "17850", "17850.5", "C-0042", "0042"]
 
 
-# -- the fast path ------------------------------------------------------------------------------
+# -- the fast pass ------------------------------------------------------------------------------
 
 QUANTITIES = [
     "6",
@@ -145,18 +171,20 @@ TIMES = ["2010-12-01 08:26:00", "2010-12-01T08:26:00", "2010-12-01 08:26:0Z", "2
          "2100-01-01 00:00:00", "2010-12-01  8:26:00", "2010-12-01 08:26:00Z", "20101201", ""]  # fmt: skip
 
 
-def test_a_line_that_the_fast_path_keeps_is_typed_as_by_the_complete_rules(
-    spark: SparkSession, config: RunConfig, tmp_path: Path
+def test_a_line_that_the_fast_pass_keeps_is_typed_as_by_the_complete_one(
+    config: RunConfig, tmp_path: Path
 ) -> None:
     spelled = [{"quantity": f'"{text}"' if "," in text else text} for text in QUANTITIES]
     spelled += [{"price": f'"{text}"' if "," in text else text} for text in PRICES]
     spelled += [{"date": text} for text in TIMES]
-    spelled += [{"quantity": text, "price": "10000000"} for text in ("99999", "100000", "-100000")]
+    spelled += [{"quantity": text, "price": "1000000"} for text in ("99999", "100000", "-99999")]
     path = land(tmp_path, "a.csv", csv_bytes(*[line(**one) for one in spelled]))
-    file = LandedFile(path, "a.csv", 1, 1)
-    rules = config.settings.landing
-    formatted = FormattedFile(file, file_format(file, rules.columns))
-    lines = landed_lines(spark, [formatted], tmp_path / "landed", SMALLEST_BLOCK).lines
-    kept = typed_fast_path(lines, rules).where("outcome = 'kept'")
-    assert kept.count() > 15
-    assert kept.exceptAll(typed_lines(lines, rules, config.settings.time_zone)).collect() == []
+    landed = LandedFile(path, "a.csv", path.stat().st_size, 1)
+    file = FormattedFile(landed, file_format(landed, config.settings.landing.columns))
+    rules = ReadingRules.of(config.settings)
+    ((form, found),) = records_of_alike_files([whole(file)])
+    usual, others = fast_pass(found, form, rules)
+    assert usual.height > 10
+    assert usual.height + others.height == len(spelled)
+    complete = complete_pass(found, form, rules).filter(pl.col("line").is_in(usual["line"].implode()))
+    assert usual.sort("line").equals(complete.sort("line"))

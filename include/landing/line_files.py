@@ -1,0 +1,105 @@
+"""Typed lines as Parquet files: what one task, which reads some blocks, leaves on disk."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from include.landing.blocks import Block
+from include.landing.line_types import KEPT, LINE_TYPE_FOLDER
+from include.landing.reader import ReadingRules, typed_lines
+
+# The columns on disk: those of schemas.LINES but for outcome and line type, which are folders.
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line", pa.int64()),
+        ("raw", pa.string()),
+        ("invoice_no", pa.string()),
+        ("stock_code", pa.string()),
+        ("description", pa.string()),
+        ("quantity", pa.int32()),
+        ("invoice_date", pa.timestamp("us")),
+        ("unit_price", pa.decimal128(18, 4)),
+        ("customer_id", pa.string()),
+        ("country", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+ROWS_AT_ONCE = 60_000  # at least, of a row group: small files are put together
+
+Counts = dict[str, dict[str, int]]  # by file: lines by reject reason, those without as `kept`
+
+
+class WrittenLines(BaseModel):
+    """What a task has written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parquet: list[str]  # the files, relative to the folder
+    counts: Counts
+
+
+@dataclass
+class LineFiles:
+    """Open Parquet files, one for each outcome and line type."""
+
+    folder: Path
+    name: str  # that no other attempt uses
+    open: ExitStack
+    waiting: dict[str, list[pa.Table]] = field(default_factory=dict)
+    writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
+
+    def write(self, lines: pl.DataFrame) -> None:
+        by_folder = lines.partition_by("outcome", "line_type", as_dict=True, include_key=False)
+        for (outcome, line_type), some in by_folder.items():
+            path = f"outcome={outcome}/{LINE_TYPE_FOLDER}={line_type}/{self.name}.parquet"
+            waiting = self.waiting.setdefault(path, [])
+            table = some.select(SCHEMA.names).to_arrow(compat_level=pl.CompatLevel.newest())
+            waiting.append(table.cast(SCHEMA))
+            if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
+                self.write_waiting(path)
+
+    def write_waiting(self, path: str) -> None:
+        if path not in self.writers:
+            target = self.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(
+                target,
+                SCHEMA,
+                compression="snappy",  # half of the time of zstd; dictionaries have done most of it
+                use_dictionary=[name for name in SCHEMA.names if name not in ("line", "raw")],
+                store_decimal_as_integer=True,  # as Spark does, whose fast reader takes nothing else
+                write_statistics=False,  # no reader filters these lines by value
+            )
+            self.writers[path] = self.open.enter_context(writer)
+        self.writers[path].write_table(pa.concat_tables(self.waiting.pop(path)))
+
+
+@contextmanager
+def line_files(folder: Path, name: str) -> Iterator[LineFiles]:
+    with ExitStack() as stack:
+        files = LineFiles(folder, name, stack)
+        yield files
+        for path in list(files.waiting):
+            files.write_waiting(path)
+
+
+def write_blocks(blocks: Sequence[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
+    """Read blocks, and write their typed lines below the folder, to files with this name."""
+    counts: dict[str, Counter[str]] = {block.file.name: Counter() for block in blocks}
+    with line_files(folder, name) as files:
+        for lines in typed_lines(blocks, rules):
+            files.write(lines)
+            reason = pl.col("reason").fill_null(KEPT)
+            for file, why, count in lines.group_by("file", reason).len().iter_rows():
+                counts[file][why] += count
+    return WrittenLines(
+        parquet=list(files.writers), counts={file: dict(found) for file, found in counts.items()}
+    )
