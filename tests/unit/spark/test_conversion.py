@@ -14,10 +14,10 @@ from include.landing import blocks as blocks_module
 from include.landing.blocks import Block
 from include.landing.files import LandedFile, landed_files
 from include.landing.formats import Format, FormattedFile
-from include.landing.line_files import WrittenLines, write_blocks
-from include.landing.reader import ReadingRules
+from include.landing.line_files import SCHEMA, WrittenLines, write_blocks
+from include.landing.reader import LANDED, ReadingRules
 from include.settings import Params, RunConfig
-from include.spark import conversion
+from include.spark import conversion, schemas
 from include.spark.conversion import (
     LARGEST_TASK,
     check_all_are_written,
@@ -84,6 +84,12 @@ def test_a_repeated_attempt_adds_nothing_to_the_batch(
     monkeypatch.setattr(conversion, "write_blocks", write_twice)
     assert write(spark, config, landing, tmp_path / "twice") == expected
     assert list((tmp_path / "twice-attempts").rglob("*.parquet")), "the lost attempt has left its files"
+
+
+def test_the_columns_of_the_files_are_those_that_spark_reads() -> None:
+    folders = ("outcome", "line_type")
+    assert SCHEMA.names == [field.metadata["on_disk"] for field in LINES if field.name not in folders]
+    assert schemas.LANDED.names == LANDED
 
 
 # -- tasks --------------------------------------------------------------------------------------
