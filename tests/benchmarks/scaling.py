@@ -9,44 +9,17 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from include.pipeline import PROJECT, TASKS
 from tests.benchmarks.measure import landed, run
-from tests.e2e.conftest import free_port
+from tests.cluster import cluster
 from tests.java_options import LONG_JOB, read_options
 
 ARCHIVE = PROJECT / ".cache" / "spark.jsa"
-
-
-@contextmanager
-def cluster(cores: int, folder: Path) -> Iterator[str]:
-    """A master on this machine with one worker of `cores` cores; its URL."""
-    port = free_port()
-    url = f"spark://127.0.0.1:{port}"
-    environment = os.environ | {"SPARK_WORKER_CORES": str(cores), "SPARK_WORKER_MEMORY": f"{2 * cores}g"}
-    master = ["Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(free_port())]
-    worker = ["Worker", "--webui-port", str(free_port()), "--work-dir", str(folder / "work"), url]
-    services = []
-    try:
-        for name, *arguments in (master, worker):
-            command = ["spark-class", f"org.apache.spark.deploy.{name.lower()}.{name}", *arguments]
-            with (folder / f"{name}.log").open("wb") as log:
-                services.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        deadline = time.monotonic() + 60
-        while b"Registering worker" not in (folder / "Master.log").read_bytes():
-            assert time.monotonic() < deadline, f"no worker at {url}, see {folder}/Master.log"
-            time.sleep(0.2)
-        yield url
-    finally:
-        for service in services:
-            service.terminate()
-            service.wait()
 
 
 def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Path) -> dict[str, Any]:
@@ -69,7 +42,7 @@ def five_jobs_on(executors: int, files: Sequence[Path], as_of: date, folder: Pat
     }
     configured = [word for pair in settings.items() for word in ("--conf", "=".join(pair))]
     found = {}
-    with cluster(executors, folder) as url:
+    with cluster(executors, folder, os.environ) as url:
         for task in TASKS:
             script = PROJECT / "spark_jobs" / f"{task}.py"
             command = ["spark-submit", "--master", url, *configured, script, "--lake", lake, "--as-of", as_of]
