@@ -65,7 +65,7 @@ def file_format(file: LandedFile, columns: Columns) -> Format:
     head = read_head(file.path, compressed)
     encoding = utf_16_encoding(head)
     text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
-    lines = re.split(LINE_END, text)[:HEADER_MAY_START_BY_LINE]
+    lines = re.split(LINE_END, text, maxsplit=HEADER_MAY_START_BY_LINE)[:HEADER_MAY_START_BY_LINE]
     above = list(takewhile(may_be_above_header, lines))
     header = lines[len(above)] if len(above) < len(lines) else ""
     delimiter = max(DELIMITERS, key=header.count)

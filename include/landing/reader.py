@@ -38,7 +38,7 @@ from include.landing.line_types import (
     PURCHASE_INVOICE,
     REJECTED,
 )
-from include.landing.records import records
+from include.landing.records import records, text_of_records
 from include.landing.repeats import read_once_each
 from include.landing.values import customer_ids, scaled_numbers
 from include.settings import Landing, Segmentation
@@ -86,8 +86,7 @@ def typed(found: pl.DataFrame, form: Format, rules: ReadingRules) -> pl.DataFram
 
 
 def records_of_alike_files(blocks: Iterable[Block]) -> Iterator[tuple[Format, pl.DataFrame]]:
-    """The records of blocks with their file's name, those of small files together: an expression takes a
-    fraction of a millisecond, whether for one line or for a thousand."""
+    """The records of blocks with their file's name, those of small files together."""
     waiting = defaultdict[Format, list[pl.DataFrame]](list)
     lines = Counter[Format]()
     for block in blocks:
@@ -96,10 +95,10 @@ def records_of_alike_files(blocks: Iterable[Block]) -> Iterator[tuple[Format, pl
             waiting[form].append(found.with_columns(name))
             lines[form] += found.height
             if lines[form] >= LINES_AT_ONCE:
-                yield form, pl.concat(waiting.pop(form))
+                yield form, text_of_records(pl.concat(waiting.pop(form)))
                 lines[form] = 0
     for form, parts in waiting.items():
-        yield form, pl.concat(parts)
+        yield form, text_of_records(pl.concat(parts))
 
 
 # -- the fast pass ------------------------------------------------------------------------------

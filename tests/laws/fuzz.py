@@ -3,6 +3,7 @@
 Each file knows which of its rows nothing has touched, and what those must be read as.
 """
 
+import codecs
 import gzip
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from include.landing.formats import GZIP_MARK
 from tests.tables import HEADER
 
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -40,7 +42,6 @@ class File:
     damage: list[str] = field(default_factory=list)
     expected: list[tuple[Any, ...]] = field(default_factory=list)
     encoding: str | None = None  # UTF-16, where it is
-    compressed: bool = False
 
 
 def valid_row(random: Random, number: int) -> Row:
@@ -215,7 +216,6 @@ def damaged_file(random: Random, text: str, rows: list[Row], file: File) -> File
     kind = random.choice(sorted(kinds))
     file.damage.append(kind)
     file.data, file.expected = kinds[kind]
-    file.compressed = kind.startswith("packed")
     if "utf-16" in kind:
         file.encoding = "utf-16-be" if kind == "utf-16-be" else "utf-16"
     return file
@@ -225,7 +225,8 @@ def physical_lines(file: File) -> list[str]:
     """The lines of the file as text, whatever a reader makes of them."""
     if file.encoding:
         return LINE_END.split(file.data.decode(file.encoding, errors="replace").removeprefix("\ufeff"))
-    data = gzip.decompress(file.data) if file.compressed else file.data
+    data = gzip.decompress(file.data) if file.data.startswith(GZIP_MARK) else file.data
+    data = data.removeprefix(codecs.BOM_UTF8)  # no text, with or without a header
     return [as_text(line.encode("latin-1")) for line in LINE_END.split(data.decode("latin-1"))]
 
 

@@ -9,7 +9,7 @@ import pytest
 from include.landing import chunks
 from include.landing.files import LandedFile, identity
 from include.landing.formats import FormattedFile, file_format
-from include.landing.records import RECORD_LINES, records
+from include.landing.records import RECORD_LINES, records, text_of_records
 from include.settings import RunConfig
 from tests.tables import HEADER, csv_bytes, land, line
 
@@ -24,7 +24,8 @@ def read(tmp_path: Path, config: RunConfig) -> Read:
         path = land(tmp_path, "a.csv", data)
         file = LandedFile(path, path.name, *identity(path))
         formatted = FormattedFile(file, file_format(file, config.settings.landing.columns))
-        return [row for found in records(formatted, 0, len(data), 1) for row in found.iter_rows()]
+        parts = records(formatted, 0, len(data), 1)
+        return [row for found in parts for row in text_of_records(found).iter_rows()]
 
     return read_bytes
 
@@ -83,6 +84,12 @@ def test_a_compressed_file_is_read_up_to_its_damage(read: Read) -> None:
 def test_damage_after_the_last_line_is_a_record_of_its_own(read: Read) -> None:
     packed = gzip.compress(csv_bytes(line()), mtime=0)
     assert read(packed[:-1]) == [(2, line(), False), (3, "", True)]
+
+
+def test_damage_in_the_header_is_a_record_below_it(read: Read) -> None:
+    header = csv_bytes()[:-1]
+    packed = gzip.compress(header + b"\n" + csv_bytes(line()), mtime=0, compresslevel=0)
+    assert read(packed[: 15 + len(header)]) == [(2, "", True)]
 
 
 @pytest.mark.parametrize("chunk", [7, 64, 1000])
