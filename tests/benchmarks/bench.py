@@ -26,6 +26,7 @@ from include.pipeline import PROJECT, TASKS
 from tests.benchmarks import report
 from tests.benchmarks.equal import differences
 from tests.benchmarks.large_lake import make_lake
+from tests.benchmarks.limits import deal_out, ingest_of, joined
 from tests.benchmarks.measure import (
     BENCH_PYTHON,
     CONFIG,
@@ -47,28 +48,31 @@ from tests.benchmarks.scaling import five_jobs_on
 from tests.benchmarks.scheduled import dag_runs
 
 FOLDER = PROJECT / ".cache" / "bench"
-PLACES = ("lake", "history", "out", "airflow", "cluster", "pages")
+PLACES = ("lake", "history", "out", "airflow", "cluster", "limits", "pages")
 EXECUTORS = (1, 2, 4)
 
 
 class Results:
-    """The measurements: seconds and peak memory of each round, by measurement, size and contender."""
+    """The measurements: seconds, processor seconds and peak memory of each round, by measurement, size and
+    contender."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.rows = file, list[dict[str, Any]]()
         self.scaling: list[dict[str, Any]] = []
+        self.limits: list[dict[str, Any]] = []
         self.pages: dict[str, Any] = {}
 
     def add(self, what: str, size: int, who: str, measured: Measured) -> None:
         key: dict[str, Any] = {"what": what, "size": size, "who": who}
         row = next((row for row in self.rows if key.items() <= row.items()), None)
         if row is None:
-            row = key | {"seconds": [], "peak_mib": [], "failed": ""}
+            row = key | {"seconds": [], "processor_seconds": [], "peak_mib": [], "failed": ""}
             self.rows.append(row)
         if measured.failed:
             row["failed"] = measured.failed
         else:
             row["seconds"].append(round(measured.seconds, 2))
+            row["processor_seconds"].append(round(measured.processor_seconds, 2))
             row["peak_mib"].append(measured.peak_mib)
         say(f"  {what}, {size}x, {who}: {measured.failed or f'{measured.seconds:.1f} s'}")
         self.save()
@@ -77,11 +81,18 @@ class Results:
         for task, measured in stages.items():
             self.add(f"{what}: {task}", size, who, measured)
         total = sum(measured.seconds for measured in stages.values())
+        processor = sum(measured.processor_seconds for measured in stages.values())
         peak = max(measured.peak_mib for measured in stages.values())
-        self.add(what, size, who, Measured(total, peak))
+        self.add(what, size, who, Measured(total, processor, peak))
 
     def save(self) -> None:
-        found = {"machine": machine(), "rows": self.rows, "scaling": self.scaling, "pages": self.pages}
+        found = {
+            "machine": machine(),
+            "rows": self.rows,
+            "scaling": self.scaling,
+            "limits": self.limits,
+            "pages": self.pages,
+        }
         self.file.write_text(json.dumps(found, indent=1))
 
 
@@ -145,10 +156,21 @@ def through_the_scheduler(results: Results, size: int) -> None:
     data = shop(size, FOLDER)
     runs = dag_runs(FOLDER / "airflow", sorted(data.glob("*.csv")), as_of_date_of(data))
     for name, run in runs.items():
-        results.add(f"DAG run, {name}", size, OURS, Measured(run["seconds"], 0))
+        results.add(f"DAG run, {name}", size, OURS, Measured(run["seconds"]))
         for task in TASKS:
-            results.add(f"DAG run, {name}: {task}", size, OURS, Measured(run["tasks"][task], 0))
-        results.add(f"DAG run, {name}: between tasks", size, OURS, Measured(run["between"], 0))
+            results.add(f"DAG run, {name}: {task}", size, OURS, Measured(run["tasks"][task]))
+        results.add(f"DAG run, {name}: between tasks", size, OURS, Measured(run["between"]))
+
+
+def reading_at_its_limits(results: Results, sizes: Sequence[int], small_files: int, large_bytes: int) -> None:
+    """`ingest` of many small files, with the lines of the smallest shop, and of a large one."""
+    folder = FOLDER / "limits"
+    small = deal_out(shop(sizes[0], FOLDER), folder / "small", small_files)
+    large = joined(shop(sizes[1], FOLDER), folder / "large", large_bytes)
+    for what, data in ((f"{small_files:,} files", small), ("one file", large)):
+        results.limits.append({"what": what} | ingest_of(data, folder))
+        say(f"  ingest of {what}: {results.limits[-1]['seconds']:.1f} s")
+        results.save()
 
 
 def pages_at_size(results: Results, customers: int, snapshots: int) -> None:
@@ -187,6 +209,7 @@ def main() -> None:
         results = Results(FOLDER / "results.json")
         daily_increments(results, sizes, rounds[0])
         through_the_scheduler(results, sizes[0])
+        reading_at_its_limits(results, sizes, *((1_000, 10**8) if args.quick else (10_000, 10**9)))
         pages_at_size(results, *((500_000, 40) if args.quick else (5_000_000, 400)))
         if not args.quick:  # it would take half of the ten minutes
             scaling_out(results, sizes[-1])

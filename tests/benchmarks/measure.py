@@ -17,6 +17,7 @@ from include.lake.paths import Lake
 from include.orchestration.job_size import java_options
 from include.pipeline import LONG_JOB_OPTIONS_VARIABLE, PROJECT, TASKS
 from include.settings import Params, config_folder, load_config
+from tests.benchmarks.process_tree import ProcessTree
 
 AS_OF = {"online-retail": date(2011, 12, 10), "sample": date(2025, 12, 1)}
 CONTENDERS = {  # the script, and its arguments after input and output
@@ -27,6 +28,7 @@ CONTENDERS = {  # the script, and its arguments after input and output
     "pandas": ("with_pandas.py",),
 }
 OURS = "this pipeline"
+BETWEEN_SAMPLES = 0.05  # seconds
 MOST_MEMORY = int(psutil.virtual_memory().total * 0.85)
 CONFIG = load_config(config_folder(), Params())
 SAMPLE = PROJECT / "data" / "sample"
@@ -36,39 +38,27 @@ BENCH_PYTHON = PROJECT / ".cache" / "bench-venv" / "bin" / "python"
 @dataclass
 class Measured:
     seconds: float
-    peak_mib: int
+    processor_seconds: float = 0
+    peak_mib: int = 0
     failed: str = ""
 
 
 def run(command: Sequence[object], environment: Mapping[str, str], log: Path) -> Measured:
     """Run a command to its end, or until it takes nearly all memory of the machine."""
-    start, peak, failed = time.monotonic(), 0, ""
+    start, failed = time.monotonic(), ""
     with log.open("ab") as output:
         process = subprocess.Popen([*map(str, command)], env=environment, stdout=output, stderr=output)
+        tree = ProcessTree(process.pid)
         while process.poll() is None:
-            peak = max(peak, memory_of(process.pid))
-            if peak > MOST_MEMORY and not failed:
+            tree.sample()
+            if tree.peak_bytes > MOST_MEMORY and not failed:
                 failed = "out of memory"
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    child.kill()
-                process.kill()
-            time.sleep(0.05)
+                tree.kill()
+            time.sleep(BETWEEN_SAMPLES)
     seconds = time.monotonic() - start
     if process.returncode and not failed:
         failed = f"exit code {process.returncode}, see {log}"
-    return Measured(seconds, peak >> 20, failed)
-
-
-def memory_of(pid: int) -> int:
-    """Resident bytes of a process and all below it."""
-    total = 0
-    try:
-        top = psutil.Process(pid)
-        for process in [top, *top.children(recursive=True)]:
-            total += process.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass
-    return total
+    return Measured(seconds, tree.processor_seconds, tree.peak_bytes >> 20, failed)
 
 
 def spark_defaults() -> dict[str, str]:

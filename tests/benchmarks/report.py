@@ -47,6 +47,10 @@ class Measurements:
         fast, slow = min(row["seconds"]), max(row["seconds"])
         return f"**{median(row['seconds']):.1f}** ({fast:.1f}-{slow:.1f})"
 
+    def processor_seconds(self, key: Key) -> str:
+        row = self.rows.get(key)
+        return f"{median(row['processor_seconds']):.1f}" if row and row["processor_seconds"] else NOT_MEASURED
+
     def memory(self, key: Key) -> str:
         row = self.rows.get(key)
         return f"{max(row['peak_mib']) / 1024:.1f} GiB" if row and row["peak_mib"] else NOT_MEASURED
@@ -72,6 +76,7 @@ def write(results: Path, page: Path) -> None:
         shares(measurements),
         stages(measurements),
         through_the_scheduler(measurements),
+        *reading(found.get("limits", [])),
         *scaling(found.get("scaling", [])),
         *pages(found.get("pages", {})),
     ]
@@ -138,13 +143,13 @@ def shares(found: Measurements) -> str:
 
 def stages(found: Measurements) -> str:
     body = [
-        [f"{what}, {n}x", *found.by_task(what, n)]
+        [f"{what}, {n}x", *found.by_task(what, n), found.processor_seconds(Key(f"{what}: ingest", n))]
         for what in ("full load", "daily increment")
         for n in found.sizes
     ]
     return section(
         "This pipeline by stage",
-        table(["", *TASKS, "five together"], body),
+        table(["", *TASKS, "five together", "ingest, processor"], body),
         "![one new day, and all days again](performance-increment.svg)",
     )
 
@@ -159,6 +164,23 @@ def through_the_scheduler(found: Measurements) -> str:
         "The whole DAG through Airflow's scheduler, at 1x",
         table(["", *TASKS, "between two tasks", "the run"], body),
     )
+
+
+def reading(found: list[dict[str, Any]]) -> list[str]:
+    """What `ingest` takes for many files and for a large one."""
+    if not found:
+        return []
+    body = [
+        [
+            f"{row['what']}, {row['bytes'] / 1e6:,.0f} MB, {row['lines']:,} lines",
+            f"{row['seconds']:.1f}",
+            f"{row['processor_seconds']:.1f}",
+            f"{row['peak_mib'] / 1024:.1f} GiB",
+        ]
+        for row in found
+    ]
+    head = ["ingest of", "seconds", "processor seconds", "memory"]
+    return [section("Reading at its limits", table(head, body))]
 
 
 def scaling(found: list[dict[str, Any]]) -> list[str]:
