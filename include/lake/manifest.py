@@ -37,6 +37,7 @@ class IngestedFile(FileEntry):
     rows: int
     kept: int
     rejects: dict[str, int]  # by reason
+    read_as: str | None = None  # for people; earlier code did not record it
 
     @property
     def identity(self) -> tuple[int, int]:

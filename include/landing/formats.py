@@ -16,7 +16,7 @@ HEAD_BYTES = 64 * 1024
 UTF_16_SAMPLE_BYTES = 200
 LONGEST_HEADER = 200  # characters of a header that a message shows
 HEADER_MAY_START_BY_LINE = 10
-DELIMITERS = ",;\t|"
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LINE_END = r"\r\n|\r|\n"
 GZIP_MARK = b"\x1f\x8b"
 GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
@@ -37,6 +37,17 @@ class Format:
     delimiter: str
     width: int  # columns in the header; 0 if the file has no header with our columns
     places: tuple[int, ...]  # the position of each of our columns in the header
+
+    @property
+    def in_words(self) -> str:
+        """For people: `gzip, UTF-8 or Windows-1252, semicolons, header in line 2`."""
+        if not self.width:
+            return "no header with our columns"
+        packed = ["gzip"] if self.compressed else []
+        encoding = self.encoding.upper() if self.encoding else "UTF-8 or Windows-1252"
+        return ", ".join(
+            [*packed, encoding, DELIMITERS[self.delimiter], f"header in line {self.header_lines}"]
+        )
 
     @property
     def of_lines(self) -> "Format":

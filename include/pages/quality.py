@@ -49,6 +49,7 @@ class FileFacts:
     kept: int
     rejected: int
     reasons: str  # of the rejects, the most first
+    read_as: str | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ FILES = Table[FileFacts](
         Column("kept", "kept", lambda file: file.kept),
         Column("rejected", "rejected", lambda file: file.rejected),
         Column("reasons", "reasons", lambda file: file.reasons, style="left"),
+        Column("read_as", "read as", lambda file: file.read_as, style="left"),
     ],
     start="-modified",
 )
@@ -217,4 +219,5 @@ def file_facts(name: str, file: InputFile) -> FileFacts:
         kept=file.clean.kept,
         rejected=rejects.total(),
         reasons=", ".join(f"{reason.replace('_', ' ')} {lines:,}" for reason, lines in rejects.most_common()),
+        read_as=file.read_as,
     )

@@ -44,12 +44,13 @@ def convert_files(run: Run, files: Sequence[LandedFile]) -> BatchedFiles[Ingeste
         return BatchedFiles[IngestedFile]()
     settings, folder = run.config.settings, run.folder / "ingested"
     log.info("converting %d files", len(files))
-    counts = write_typed_lines(run.spark, formatted_files(files, settings), settings, folder)
+    formatted = formatted_files(files, settings)
+    counts = write_typed_lines(run.spark, formatted, settings, folder)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise TransientError(f"{file.name} was changed while it was read; try again when it is complete")
     batch = commit_batch(folder, run.lake.ingested(settings.ingest_fingerprint))
-    entries = {file.name: ingested_file(file.identity, batch, counts[file.name]) for file in files}
+    entries = {file.name: ingested_file(file, batch, counts[file.name]) for file in formatted}
     warn_of_files_without_lines(entries)
     return BatchedFiles(files=entries, files_in_batch={batch: len(files)})
 
@@ -58,15 +59,15 @@ def formatted_files(files: Sequence[LandedFile], settings: Segmentation) -> list
     return [FormattedFile(file, file_format(file, settings.landing.columns)) for file in files]
 
 
-def ingested_file(identity: tuple[int, int], batch: str, counts: Mapping[str, int]) -> IngestedFile:
-    size, modified = identity
+def ingested_file(file: FormattedFile, batch: str, counts: Mapping[str, int]) -> IngestedFile:
     return IngestedFile(
         batch=batch,
-        size=size,
-        modified=modified,
+        size=file.landed.size,
+        modified=file.landed.modified,
         rows=sum(counts.values()),
         kept=counts.get(KEPT, 0),
         rejects={reason: lines for reason, lines in sorted(counts.items()) if reason != KEPT},
+        read_as=file.format.in_words,
     )
 
 

@@ -31,6 +31,7 @@ def with_files(folder: Path, files: int = 2) -> Path:
             rows=10 * number,
             kept=10 * number - (number == files),
             rejects={"quantity_unreadable": 1} if number == files else {},
+            read_as="UTF-8 or Windows-1252, tabs, header in line 1" if number == files else None,
             clean=FileCounts(kept=10 * number - 1 - (number == files), rejects={"missing_customer": 1}),
         )
         for number in range(1, files + 1)
@@ -90,7 +91,7 @@ def test_the_files_are_sorted_and_paged(reader: TestClient, shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({"files_sort": "raw"}, "Sort by file, modified, bytes, lines, kept, rejected, reasons."),
+        ({"files_sort": "raw"}, "Sort by file, modified, bytes, lines, kept, rejected, reasons, read_as."),
         ({"files_page": "2"}, "The last page of files is 1."),
         ({"runs_page": "-1"}, "Pages have numbers from 1 to 200."),
     ],
@@ -109,10 +110,16 @@ def test_files_are_downloaded(reader: TestClient, shop: Shop) -> None:
     answer = reader.get("/quality/files.csv", params={"files_sort": "file"})
     assert answer.headers["content-disposition"] == 'attachment; filename="files-2011-12-10.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    found = [(row["file"], row["lines"], row["kept"], row["reasons"]) for row in rows]
+    found = [(row["file"], row["lines"], row["kept"], row["reasons"], row["read_as"]) for row in rows]
     assert found == [
-        ("shop/001.csv", "10", "9", "missing customer 1"),
-        ("shop/002.csv", "20", "18", "quantity unreadable 1, missing customer 1"),
+        ("shop/001.csv", "10", "9", "missing customer 1", ""),
+        (
+            "shop/002.csv",
+            "20",
+            "18",
+            "quantity unreadable 1, missing customer 1",
+            "UTF-8 or Windows-1252, tabs, header in line 1",
+        ),
     ]
 
 

@@ -39,6 +39,20 @@ def test_the_usual_export_is_read_as_it_is(format_of: FormatOf) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (PLAIN, "UTF-8 or Windows-1252, commas, header in line 1"),
+        (b"sep=;\n" + PLAIN.replace(b",", b";"), "UTF-8 or Windows-1252, semicolons, header in line 2"),
+        (gzip.compress(PLAIN.decode().encode("utf-16")), "gzip, UTF-16, commas, header in line 1"),
+        (b"nothing of ours\n", "no header with our columns"),
+    ],
+    ids=["usual", "semicolons", "packed", "foreign"],
+)
+def test_how_a_file_is_read_is_said_in_words(format_of: FormatOf, data: bytes, words: str) -> None:
+    assert format_of(data).in_words == words
+
+
 def test_names_in_the_header_are_compared_without_case_and_spaces_around(format_of: FormatOf) -> None:
     names = [f" {name.upper()} " for name in HEADER.split(",")]
     form = format_of(csv_bytes(header=",".join(names)))
