@@ -64,7 +64,7 @@ def cleaned_lines(ingested: DataFrame, excluded_codes: Collection[str] = ()) -> 
         F.when(line_type == MISSING_CUSTOMER, MISSING_CUSTOMER)
         .when(F.coalesce(excluded, F.lit(False)), "excluded_stock_code")
         .when(line_type.isin(PURCHASE, CANCELLATION), None)
-        .when(~F.coalesce("invoice_no", F.lit("")).rlike(rf"{PURCHASE_INVOICE}\z"), "unknown_invoice_type")
+        .when(~F.coalesce("invoice_no", F.lit("")).rlike(PURCHASE_INVOICE), "unknown_invoice_type")
         .when(F.col("quantity") <= 0, "quantity_not_positive")
         .otherwise("price_not_positive")
     )

@@ -12,10 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from include.landing.blocks import Block
 from include.landing.files import landed_files
-from include.landing.formats import FormattedFile
+from include.landing.formats import FormattedFile, formatted_files
 from include.landing.reader import ReadingRules, typed_lines
 from include.settings import RunConfig
-from include.spark.conversion import formatted_files, write_typed_lines
+from include.spark.conversion import write_typed_lines
 from include.spark.lines import read_written
 from include.spark.schemas import LINES
 
@@ -56,7 +56,7 @@ def land(folder: Path, name: str, data: bytes) -> Path:
 
 def read(config: RunConfig, landing: Path) -> LinesByFile:
     """The typed lines of each file below the landing folder, by line."""
-    files = formatted_files(landed_files(landing)[0], config.settings)
+    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
     return by_file(files, typed_lines([whole(file) for file in files], ReadingRules.of(config.settings)))
 
 
@@ -77,7 +77,8 @@ def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[Dat
     """All lines below the landing folder, typed; and how many there are of each file."""
     files, _ = landed_files(landing)
     folder = landing / f".attempt-{uuid4().hex}" / "ingested"
-    counts = write_typed_lines(spark, formatted_files(files, config.settings), config.settings, folder)
+    formatted = formatted_files(files, config.settings.landing.columns)
+    counts = write_typed_lines(spark, formatted, config.settings, folder)
     rows = {name: sum(in_file.values()) for name, in_file in counts.items()}
     return read_written(spark, folder, LINES), rows
 

@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from include.landing.chunks import CHUNK
-from include.landing.formats import Format, FormattedFile
+from include.landing.formats import LINE_END, Format, FormattedFile
 from include.landing.records import LONGEST_RECORD, first_record_from
 
 SMALLEST_BLOCK, LARGEST_BLOCK = 16 << 20, 128 << 20  # bytes
 BLOCKS_PER_CORE = 4
-LINE_END = re.compile(rb"\r\n|\r|\n")
+FIRST_LINE_END = re.compile(LINE_END.encode())
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def record_after(stream: BinaryIO, at: int, form: Format) -> int | None:
     start = max(0, at - 2 * LONGEST_RECORD)
     stream.seek(start)
     window = stream.read(at - start + 4 * LONGEST_RECORD)
-    end_of_a_line = LINE_END.search(window) if start else None
+    end_of_a_line = FIRST_LINE_END.search(window) if start else None
     skipped = end_of_a_line.end() if end_of_a_line else 0
     place = first_record_from(at - start - skipped, window[skipped:], form)
     return None if place is None else start + skipped + place

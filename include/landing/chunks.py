@@ -27,7 +27,8 @@ def chunks(file: FormattedFile, start: int, end: int) -> Iterator[Chunk]:
     those of the file on disk, and of no meaning for a compressed one."""
     packed = TruncatedGzip(file.landed.path) if file.format.compressed else None
     with io.BufferedReader(packed) if packed else file.landed.path.open("rb") as stream:
-        stream.seek(start) if not packed else None
+        if not packed:
+            stream.seek(start)
         pieces = pieces_of(stream, None if packed else end - start)
         text = decoded(pieces, file.format.encoding) if file.format.encoding else pieces
         data = next(text, b"")

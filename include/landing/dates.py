@@ -30,7 +30,7 @@ PATTERN = re.compile(r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>(?P<letter>[A-Za-z
 def date_times(texts: pl.Series, formats: Sequence[str], time_zone: str) -> pl.Series:
     """Wall-clock times in the time zone, by the first format that fits; null where none does. A time with a
     zone of its own is converted."""
-    found = pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, len(texts))
+    found = pl.repeat(None, len(texts), dtype=pl.Datetime("us"), eager=True)
     for name in formats:
         if not (left := found.is_null()).any():
             break

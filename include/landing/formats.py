@@ -4,6 +4,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -65,6 +66,11 @@ class FormattedFile:
     @property
     def name(self) -> str:
         return self.landed.name
+
+
+def formatted_files(files: Sequence[LandedFile], columns: Columns) -> list[FormattedFile]:
+    """The files, with their formats. Raises InputError as file_format does."""
+    return [FormattedFile(file, file_format(file, columns)) for file in files]
 
 
 def file_format(file: LandedFile, columns: Columns) -> Format:

@@ -4,5 +4,5 @@ lines by their type."""
 PURCHASE, CANCELLATION = "purchase", "cancellation"
 MISSING_CUSTOMER, OTHER = "missing_customer", "other"
 KEPT, REJECTED = "kept", "rejected"  # the outcomes
-PURCHASE_INVOICE = "^[0-9]+"  # up to the end of the text, which Polars and Spark write differently
+PURCHASE_INVOICE = r"^[0-9]+\z"  # to Spark, $ would also match before a line break at the end
 LINE_TYPE_FOLDER = "kind"  # the name in the lake: renaming it would make every lake read its files again

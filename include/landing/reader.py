@@ -18,7 +18,7 @@ Most lines are in the usual spelling and take the fast pass. The complete one re
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import partial
@@ -39,7 +39,6 @@ from include.landing.line_types import (
     REJECTED,
 )
 from include.landing.records import records, text_of_records
-from include.landing.repeats import read_once_each
 from include.landing.values import customer_ids, scaled_numbers
 from include.settings import Landing, Segmentation
 
@@ -78,8 +77,11 @@ def typed_lines(blocks: Iterable[Block], rules: ReadingRules) -> Iterator[pl.Dat
 
 def typed(found: pl.DataFrame, form: Format, rules: ReadingRules) -> pl.DataFrame:
     """Records as typed lines. Raises RuntimeError where some are lost or doubled, whatever the input."""
-    usual, others = fast_pass(found, form, rules)
-    lines = usual if others.is_empty() else pl.concat([usual, complete_pass(others, form, rules)])
+    if form.width:
+        usual, others = fast_pass(found, form, rules)
+        lines = usual if others.is_empty() else pl.concat([usual, complete_pass(others, form, rules)])
+    else:
+        lines = complete_pass(found, form, rules)
     if lines.height != found.height:
         raise RuntimeError(f"{found.height:,} records were read as {lines.height:,} lines")
     return lines
@@ -110,8 +112,6 @@ def fast_pass(found: pl.DataFrame, form: Format, rules: ReadingRules) -> tuple[p
     The usual spelling has no quotes, whole numbers in digits, and prices with at most four decimals. The
     complete pass would type these records equally. A test compares the two.
     """
-    if not form.width:
-        return complete_pass(found.clear(), form, rules), found
     unusual = pl.any_horizontal(
         pl.col("raw").str.contains(text, literal=True) for text in ('"', NO_BREAK_SPACE, "\0")
     )
@@ -211,6 +211,13 @@ def with_dates_and_ids(text: pl.DataFrame, rules: ReadingRules) -> pl.DataFrame:
     )
 
 
+def read_once_each(texts: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """What `read` makes of each text, asked once for those that are there many times."""
+    different = texts.unique().drop_nulls()
+    values = pl.DataFrame({"text": different, "value": read(different)})
+    return texts.to_frame("text").join(values, on="text", how="left", maintain_order="left").to_series(1)
+
+
 def times(texts: pl.Series, rules: ReadingRules) -> pl.Series:
     return date_times(texts.str.strip_chars(" "), rules.landing.date_formats, rules.time_zone)
 
@@ -227,7 +234,7 @@ def finished(values: pl.DataFrame) -> pl.DataFrame:
     """The lines with outcome and line type, as TYPED."""
     is_kept = pl.col("reason").is_null()
     sold = (
-        pl.col("invoice_no").str.contains(f"{PURCHASE_INVOICE}$")
+        pl.col("invoice_no").str.contains(PURCHASE_INVOICE)
         & (pl.col("quantity") > 0)
         & (pl.col("unit_price") > 0)
     )

@@ -38,11 +38,6 @@ class Lines:
     def count(self) -> int:
         return len(self.text)
 
-    @property
-    def bare(self) -> pl.Series:
-        """The text without line ends."""
-        return self.text.str.strip_chars_end("\r\n")
-
 
 @dataclass(frozen=True)
 class Joins:
@@ -80,8 +75,8 @@ def records(file: FormattedFile, start: int, end: int, first_line: int) -> Itera
 
 def text_of_records(found: pl.DataFrame) -> pl.DataFrame:
     """Records without their line ends, and without those that are blank."""
-    bare = found.with_columns(pl.col("raw").str.strip_chars_end("\r\n"))
-    return bare.filter(pl.col("raw").str.contains("[^ ]") | pl.col("damaged"))
+    is_text = pl.col("raw").str.contains("[^ ]") | pl.col("damaged")
+    return found.with_columns(bare(found.get_column("raw"))).filter(is_text)
 
 
 def first_record_from(place: int, data: bytes, form: Format) -> int | None:
@@ -140,6 +135,11 @@ def decoded(data: bytes, binary: pl.Series) -> pl.Series:
     return text.cast(pl.String).scatter(wrong, lines_of(latin.encode()).text)
 
 
+def bare(text: pl.Series) -> pl.Series:
+    """Text without the line ends at its end."""
+    return text.str.strip_chars_end("\r\n")
+
+
 # -- records of several lines -------------------------------------------------------------------
 
 
@@ -150,7 +150,7 @@ def all_joins(lines: Lines, form: Format, below: int) -> Joins:
         quotes = lines.text.str.count_matches('"', literal=True)
         odd = flags(quotes % 2 == 1).nonzero()[0]
         odd = odd[odd >= below]
-    opens = ~flags(is_record(lines.bare.gather(odd), form)) if len(odd) else odd.astype(np.bool_)
+    opens = ~flags(is_record(bare(lines.text.gather(odd)), form)) if len(odd) else odd.astype(np.bool_)
     if not opens.any():
         return Joins(odd[:0], odd[:0], opens[:0], lines.count)
     following = np.append(odd[1:], lines.count)
@@ -174,8 +174,9 @@ def is_near(lines: Lines, first: Places, last: Places) -> Flags:
 
 def has_record_between(lines: Lines, form: Format, first: Places, last: Places) -> Flags:
     """Whether a line after the first, up to the last, is a record by itself."""
-    whole = flags(is_record(lines.bare, form))
-    leading = lines.bare.str.split_exact(form.delimiter, 1).struct.field("field_0")
+    text = bare(lines.text)
+    whole = flags(is_record(text, form))
+    leading = text.str.split_exact(form.delimiter, 1).struct.field("field_0")
     closes = flags(leading.str.count_matches('"', literal=True) % 2 == 1)
     in_first_column = flags(lines.text.gather(first).str.strip_chars_start(" ").str.starts_with('"'))
     before = np.concatenate([[0], np.cumsum(whole)])
@@ -194,7 +195,7 @@ def texts(lines: Lines, first: Places, last: Places) -> pl.Series:
     line = starts + np.arange(len(record))
     parts = pl.DataFrame({"record": record, "text": lines.text.gather(line)})
     together = parts.group_by("record", maintain_order=True).agg(pl.col("text").str.join(""))
-    return together.get_column("text").str.strip_chars_end("\r\n")
+    return bare(together.get_column("text"))
 
 
 def every_second(joins: Flags) -> Flags:

@@ -36,7 +36,7 @@ REPORT_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; "
     "sandbox"
 }
-# The browser of who was authorized need not ask again.
+# A browser that was authorized once need not ask again: another version has another address.
 KEPT_HEADERS = {"Cache-Control": "private, max-age=31536000, immutable"}
 JAVASCRIPT = "text/javascript"
 LOG_IN = f"Log in to Airflow with an account that may read the DAG {DAG_ID}, and open this page again."

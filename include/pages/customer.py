@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from include.errors import UserError
-from include.lake.record import read_run_record
+from include.lake.record import RunRecord, read_run_record
 from include.pages.chosen import Chosen, lake, read_each
 from include.pages.sorting import Column, Table, TablePage, View, file_of
 from include.published.catalog import SnapshotName
@@ -106,7 +106,8 @@ def read_customer_page(chosen: Chosen, asked: AskedCustomer, view: View) -> Cust
     customer = find_customer(chosen.folder, asked.customer_id, Customer)
     if customer is None:
         return None
-    segment_map = read_run_record(chosen.folder).config.segment_map
+    record = read_run_record(chosen.folder)
+    segment_map = record.config.segment_map
     cuts = read_cut_points(chosen.folder)
     return CustomerPage(
         customer=customer,
@@ -115,7 +116,7 @@ def read_customer_page(chosen: Chosen, asked: AskedCustomer, view: View) -> Cust
         lifts=LIFTS.shown(view, lifts(values_of(customer), cuts, segment_map)),
         falls=FALLS.shown(view, falls(values_of(customer), cuts, segment_map)),
         history=HISTORY.shown(view, history(chosen, asked)),
-        orders=read_orders(chosen, asked, view),
+        orders=read_orders(record, asked, view),
     )
 
 
@@ -135,9 +136,9 @@ def customer_csv(chosen: Chosen, asked: AskedCustomer, view: View, name: str) ->
     return file_of(name, files)
 
 
-def read_orders(chosen: Chosen, asked: AskedCustomer, view: View) -> Orders:
+def read_orders(record: RunRecord, asked: AskedCustomer, view: View) -> Orders:
     try:
-        behind = orders_behind(lake(), read_run_record(chosen.folder))
+        behind = orders_behind(lake(), record)
         if not asked.orders and behind.size_bytes > AT_ONCE_BYTES:
             return Orders(behind)
         found = orders_of(asked.customer_id, behind)

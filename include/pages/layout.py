@@ -11,6 +11,12 @@ from include.pages.live_charts import VEGA
 from include.pipeline import REPORT
 from include.published.report import change, count, share
 
+
+def minute(time: str) -> str:
+    """A time of a record, such as 2026-11-27T02:05:18+00:00, for people: to the minute, in UTC."""
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 STATIC = Path(__file__).with_name("static")
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -19,7 +25,8 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals |= {"count": count, "share": share, "change": change, "report": REPORT, "vega": VEGA}
+NUMBERS_FOR_PEOPLE = {"count": count, "share": share, "change": change, "minute": minute}
+TEMPLATES.globals |= NUMBERS_FOR_PEOPLE | {"report": REPORT, "vega": VEGA}
 # The pages by their paths, as the navigation has them.
 SECTIONS = {
     "": "Overview",
@@ -28,14 +35,6 @@ SECTIONS = {
     "customer": "Customer",
     "quality": "Data quality",
 }
-
-
-def minute(time: str) -> str:
-    """A time of a record, such as 2026-11-27T02:05:18+00:00, for people: to the minute, in UTC."""
-    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-TEMPLATES.globals["minute"] = minute
 
 
 def page(template: str, addresses: Addresses, section: str | None = None, **content: object) -> str:

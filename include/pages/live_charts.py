@@ -1,4 +1,4 @@
-"""Charts that a browser draws itself, from the specification of the picture that the page has of each."""
+"""Charts that the browser draws. A page has each as a picture, and as the specification that redraws it."""
 
 import subprocess
 import sys
@@ -11,15 +11,17 @@ from markupsafe import Markup
 
 from include.published import charts
 
-VEGA = (
-    f"vega-{version('vl-convert-python')}.js"  # another version has another address, so browsers may keep it
-)
+# Another version has another address, so a browser may keep it.
+VEGA = f"vega-{version('vl-convert-python')}.js"
 BUNDLE_VEGA = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle())"
 
 
 def figure(chart: alt.TopLevelMixin) -> Markup:
-    """The chart as a picture, with the specification that charts.js draws in its place. Data
-    are text in the one, and in the other what would end the script element is escaped: both are markup."""
+    """The chart as a picture, with the specification that charts.js draws in its place.
+
+    Text from data cannot become markup. The picture escapes it, and in the specification nothing can end the
+    script element.
+    """
     specification = charts.specification_of(chart)
     picture = Markup(charts.svg_of(specification))
     data = htmlsafe_json_dumps(specification)

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from fastapi import HTTPException
 
-from include.published.customers import LAST_PAGE, PAGE_ROWS, Order, csv_lines
+from include.published.customers import LAST_PAGE, PAGE_ROWS, Order
+from include.published.files import csv_lines
 
 R = TypeVar("R")
 

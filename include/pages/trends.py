@@ -14,8 +14,7 @@ from include.pages.live_charts import figure
 from include.pages.sorting import Column, Table, TablePage, View
 from include.published import charts, time_charts
 from include.published.catalog import SnapshotName
-from include.published.customers import csv_lines
-from include.published.files import header
+from include.published.files import csv_lines, header
 from include.published.over_time import Then, read_then
 
 COLUMNS = ["as_of", "segment", "customers", "customer_share", "revenue", "revenue_share"]

@@ -98,7 +98,7 @@ def specification_of(chart: alt.TopLevelMixin) -> Specification:
 
 
 def svg_of(specification: Specification) -> str:
-    """As above."""
+    """A specification as SVG, likewise."""
     drawn: str = vl_convert.vegalite_to_svg(specification)
     label = f'<svg role="img" aria-label="{escape(specification["description"])}"'
     return drawn.replace("<svg", label, 1).replace("<g", '<g aria-hidden="true"', 1)

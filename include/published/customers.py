@@ -4,9 +4,7 @@ The table is sorted by customer and has statistics, so a look-up reads one row g
 whole table keeps only as many rows as it returns.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -17,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.published.files import harmless_value, header, table_csv
+from include.published.files import header, table_csv
 from include.published.snapshot import missing, read_customers
 from include.published.tables import CUSTOMER_SEGMENTS
 
@@ -110,13 +108,6 @@ def segment_csv(folder: Path, segment: str) -> Iterator[bytes]:
     yield header(CUSTOMER_SEGMENTS.names)
     for rows in segment_rows(folder, segment, CUSTOMER_SEGMENTS.names):
         yield table_csv(rows)
-
-
-def csv_lines(rows: Iterable[dict[str, object]]) -> bytes:
-    """Rows as lines of CSV, without text that a spreadsheet would run as a formula."""
-    text = io.StringIO()
-    csv.writer(text).writerows([harmless_value(value) for value in row.values()] for row in rows)
-    return text.getvalue().encode()
 
 
 def segment_rows(folder: Path, segment: str, columns: list[str]) -> Iterator[pa.Table]:

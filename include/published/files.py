@@ -4,8 +4,9 @@ CSV is RFC 4180 with CRLF line ends, and has no text that a spreadsheet would ru
 """
 
 import csv
+import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,6 +40,13 @@ def original_value(text: str) -> str:
     """The text that harmless_value was given."""
     unquoted = text.removeprefix("'")
     return unquoted if re.match(FORMULA, unquoted) else text
+
+
+def csv_lines(rows: Iterable[dict[str, object]]) -> bytes:
+    """A few rows as lines of CSV, without text that a spreadsheet would run as a formula."""
+    text = io.StringIO()
+    csv.writer(text).writerows([harmless_value(value) for value in row.values()] for row in rows)
+    return text.getvalue().encode()
 
 
 def table_csv(rows: pa.Table) -> bytes:

@@ -22,9 +22,9 @@ from include.errors import InputError, OutdatedError
 from include.lake.manifest import BatchedFiles, CleanedManifest, FileEntry, read_manifest
 from include.lake.paths import Lake, batch_folder
 from include.lake.record import InputFile, RunRecord
+from include.published.customers import KEY
 from include.settings import RunConfig
 
-KEY = "customer_id"
 GROUP = ["order_date", "invoice_no", "line_type"]
 SUMS = ["lines", "amount"]
 COLUMNS = ["file", KEY, *GROUP, *SUMS]  # as they are on disk: include/spark/schemas.py
@@ -72,7 +72,7 @@ class OrdersBehind:
 
 
 def orders_behind(lake: Lake, record: RunRecord) -> OrdersBehind:
-    """Where the orders of a snapshot are. Raises OutdatedError where the lake has them no more."""
+    """Where the orders of a snapshot are. Raises OutdatedError where the lake no longer has them."""
     settings = settings_of(record).settings
     cleaned = read_manifest(lake.cleaned(settings.clean_fingerprint), CleanedManifest)
     if cleaned is None:

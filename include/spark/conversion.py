@@ -21,7 +21,7 @@ from include.lake.commit import commit_batch, random_id
 from include.lake.manifest import BatchedFiles, IngestedFile
 from include.landing.blocks import Block, blocks
 from include.landing.files import LandedFile, identity
-from include.landing.formats import FormattedFile, file_format
+from include.landing.formats import FormattedFile, formatted_files
 from include.landing.line_files import Counts, WrittenLines, write_blocks
 from include.landing.line_types import KEPT
 from include.landing.reader import ReadingRules
@@ -44,7 +44,7 @@ def convert_files(run: Run, files: Sequence[LandedFile]) -> BatchedFiles[Ingeste
         return BatchedFiles[IngestedFile]()
     settings, folder = run.config.settings, run.folder / "ingested"
     log.info("converting %d files", len(files))
-    formatted = formatted_files(files, settings)
+    formatted = formatted_files(files, settings.landing.columns)
     counts = write_typed_lines(run.spark, formatted, settings, folder)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
@@ -53,10 +53,6 @@ def convert_files(run: Run, files: Sequence[LandedFile]) -> BatchedFiles[Ingeste
     entries = {file.name: ingested_file(file, batch, counts[file.name]) for file in formatted}
     warn_of_files_without_lines(entries)
     return BatchedFiles(files=entries, files_in_batch={batch: len(files)})
-
-
-def formatted_files(files: Sequence[LandedFile], settings: Segmentation) -> list[FormattedFile]:
-    return [FormattedFile(file, file_format(file, settings.landing.columns)) for file in files]
 
 
 def ingested_file(file: FormattedFile, batch: str, counts: Mapping[str, int]) -> IngestedFile:

@@ -16,6 +16,7 @@ from pyspark import TaskContext
 from include.landing import blocks
 from include.landing.blocks import Block
 from include.landing.files import landed_files
+from include.landing.formats import formatted_files
 from include.landing.line_files import WrittenLines, write_blocks
 from include.landing.reader import ReadingRules
 from include.settings import Params, config_folder, load_config
@@ -38,7 +39,7 @@ def main(landing: Path, folder: Path) -> None:
     conversion.SMALLEST_TASK = conversion.LARGEST_TASK = 60_000
     blocks.SMALLEST_BLOCK = blocks.LARGEST_BLOCK = 20_000
     settings = load_config(config_folder(), Params()).settings
-    files = conversion.formatted_files(landed_files(landing)[0], settings)
+    files = formatted_files(landed_files(landing)[0], settings.landing.columns)
     spark = spark_session("killed tasks", date(2011, 1, 1))
     print(json.dumps(conversion.write_typed_lines(spark, files, settings, folder)))
 

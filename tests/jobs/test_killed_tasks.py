@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from include.landing.files import landed_files
+from include.landing.formats import formatted_files
 from include.landing.line_files import write_blocks
 from include.landing.reader import ReadingRules
 from include.pipeline import PROJECT
 from include.settings import RunConfig
-from include.spark.conversion import formatted_files
 from tests.tables import csv_bytes, land, line, whole
 
 
@@ -37,7 +37,7 @@ def test_killed_tasks_lose_no_line_and_count_none_twice(
     )
     counts = json.loads(done.stdout)
 
-    files = formatted_files(landed_files(landing)[0], config.settings)
+    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
     undisturbed = write_blocks(
         [whole(file) for file in files], ReadingRules.of(config.settings), tmp_path, "x"
     )

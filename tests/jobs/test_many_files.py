@@ -8,11 +8,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from include.landing.files import landed_files
+from include.landing.formats import formatted_files
 from include.landing.line_files import ROWS_AT_ONCE
 from include.landing.line_types import LINE_TYPE_FOLDER
 from include.settings import RunConfig
 from include.spark import conversion
-from include.spark.conversion import formatted_files, write_typed_lines
+from include.spark.conversion import write_typed_lines
 from tests.tables import csv_bytes, land, line
 
 FILES = 1_000
@@ -46,7 +47,7 @@ def test_small_files_share_a_parquet_file_for_each_task_outcome_and_line_type(
 ) -> None:
     monkeypatch.setattr(conversion, "SMALL_DELIVERY", small_delivery)
     monkeypatch.setattr(conversion, "SMALLEST_TASK", 4 << 20)  # of 10.8 MB
-    files = formatted_files(landed_files(landing)[0], config.settings)
+    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
     counts = write_typed_lines(spark, files, config.settings, tmp_path / "ingested")
     assert len(counts) == FILES
 

@@ -13,11 +13,10 @@ import pytest
 
 from include.errors import InputError
 from include.landing.files import landed_files
-from include.landing.formats import FormattedFile
+from include.landing.formats import FormattedFile, formatted_files
 from include.landing.reader import LANDED, ReadingRules, records_of_alike_files, typed
 from include.pipeline import PROJECT
 from include.settings import RunConfig
-from include.spark.conversion import formatted_files
 from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines
 from tests.tables import LinesByFile, by_file, land, whole
 
@@ -48,7 +47,7 @@ def read(config: RunConfig, folder: Path, given: Sequence[File]) -> Reading:
     formatted, refused = list[FormattedFile](), dict[str, str]()
     for landed in landed_files(folder)[0]:
         try:
-            formatted += formatted_files([landed], config.settings)
+            formatted += formatted_files([landed], config.settings.landing.columns)
         except InputError as error:
             refused[landed.name] = str(error)
     parts, rules = [whole(file) for file in formatted], ReadingRules.of(config.settings)

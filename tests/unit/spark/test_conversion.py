@@ -13,7 +13,7 @@ from include.lake.state import Execution
 from include.landing import blocks as blocks_module
 from include.landing.blocks import Block
 from include.landing.files import LandedFile, landed_files
-from include.landing.formats import Format, FormattedFile
+from include.landing.formats import Format, FormattedFile, formatted_files
 from include.landing.line_files import SCHEMA, WrittenLines, write_blocks
 from include.landing.reader import LANDED, ReadingRules
 from include.settings import Params, RunConfig
@@ -22,7 +22,6 @@ from include.spark.conversion import (
     LARGEST_TASK,
     check_all_are_written,
     convert_files,
-    formatted_files,
     tasks,
     write_typed_lines,
     written_by_executors,
@@ -48,7 +47,7 @@ def landing(tmp_path: Path) -> Path:
 
 
 def write(spark: SparkSession, config: RunConfig, landing: Path, folder: Path) -> Written:
-    files = formatted_files(landed_files(landing)[0], config.settings)
+    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
     counts = write_typed_lines(spark, files, config.settings, folder)
     return read_written(spark, folder, LINES).orderBy("file", "line").collect(), counts
 
