@@ -1,7 +1,7 @@
 # `make help` lists the commands. Nothing is written outside this folder and LAKE.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test bench guard sample fetch-online-retail ui notebook vacuum up land down destroy lock format clean
+.PHONY: help run check test bench guard sample fetch-online-retail ui notebook vacuum up land down destroy lock format clean
 
 DATA ?=
 AS_OF ?=
@@ -24,6 +24,9 @@ help:  ## this list
 run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=date] [LAKE=folder] [PARAMS=json]
 	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.commands.run --sample data/sample --as-of "$$AS_OF" \
 		--params "$$PARAMS" $${DATA:+--data "$$DATA"} $${LAKE:+--lake "$$LAKE"}
+
+check: .venv/.ready  ## how exports would be read, in seconds: DATA=folder
+	@.venv/bin/python -m include.commands.check "$${DATA:-data/sample}"
 
 test: .venv/.ready .cache/notebook-venv/.ready  ## lint, types and all tests
 	.venv/bin/ruff check .
@@ -58,7 +61,7 @@ up:  ## the whole system in Docker: Airflow, a Spark cluster, a warehouse
 vacuum: .venv/.ready  ## remove old snapshots and unused caches, asks first: LAKE=folder [BEFORE=date]
 	@.venv/bin/python -m include.commands.vacuum "$${LAKE:-lakes/sample}" --before "$$BEFORE"
 
-land:  ## copy CSV files into the lake of `make up`: DATA=folder
+land:  ## copy exports into the lake of `make up`: DATA=folder
 	@include/compose/land "$$DATA"
 
 down:  ## stop the system in Docker; its data stay

@@ -7,107 +7,71 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
 from datetime import date
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from include.config_files import Strict, read_yaml, validated
 from include.errors import ConfigError
 from include.pipeline import CONFIG_VARIABLE, PROJECT
 from include.schedule import CLOCK_TIME, check_schedule, cron_of
+from include.shop_formats import ShopFormat, load_format
 
 CODES = ["".join(scores) for scores in product("12345", repeat=3)]
 
 # Cache versions: increase when a line is read or cleaned differently, or when other columns are stored.
-INGEST_VERSION, CLEAN_VERSION = 4, 6
+INGEST_VERSION, CLEAN_VERSION = 5, 7
 
 Reason = Literal[
-    "no_header",
     "file_damaged",
+    "no_header",
+    "cut_off",
     "zero_byte",
+    "repeated_header",
+    "total_row",
     "wrong_number_of_fields",
+    "order_not_counted",
     "quantity_unreadable",
     "unit_price_unreadable",
+    "amount_unreadable",
+    "refunded_unreadable",
     "amount_out_of_range",
     "invoice_date_unreadable",
     "invoice_date_out_of_range",
+    "customer_id_damaged",
+    "unknown_invoice_type",
     "missing_customer",
     "excluded_stock_code",
-    "unknown_invoice_type",
     "quantity_not_positive",
     "price_not_positive",
+    "amount_not_positive",
+    "older_delivery",
     "duplicate_line",
 ]
 Cancellations = Literal["net", "drop"]
 Duplicates = Literal["keep", "drop"]
+SeveralFiles = Literal["all", "newest"]
 Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
-# `iso`, `excel`, or a pattern as of Java's DateTimeFormatter: letters, separators, and text in single quotes.
-DateFormat = Annotated[str, Field(pattern=r"^(iso|excel|([-yuMLdHhmsSaXxZ/.:, \[\]]|'[^']*')+)$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=0, le=1000)]  # relative: 0.5 is half of the value before
 SegmentMapName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Override = int | str
-M = TypeVar("M", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """Frozen, and without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Columns(Strict):
-    """For each of our columns, its name or names in the headers of the landed files."""
-
-    invoice_no: str | list[str]
-    stock_code: str | list[str]
-    description: str | list[str]
-    quantity: str | list[str]
-    invoice_date: str | list[str]
-    unit_price: str | list[str]
-    customer_id: str | list[str]
-    country: str | list[str]
-
-    @model_validator(mode="after")
-    def check_names(self) -> "Columns":
-        all_names = [name for names in self.names.values() for name in names]
-        if repeated := sorted({name for name in all_names if all_names.count(name) > 1}):
-            raise ValueError(f"{', '.join(repeated)} is the name of two columns")
-        if empty := [column for column, names in self.names.items() if not all(names)]:
-            raise ValueError(f"{', '.join(empty)} has no name")
-        return self
-
-    @property
-    def names(self) -> dict[str, set[str]]:
-        """The names of each column in lower case, as headers are compared."""
-        return {
-            column: {name.strip().lower() for name in ([names] if isinstance(names, str) else names) or [""]}
-            for column, names in self.model_dump().items()
-        }
-
-    def first_name(self, column: str) -> str:
-        names: str | list[str] = getattr(self, column)
-        return names if isinstance(names, str) else names[0]
 
 
 class Landing(Strict):
-    columns: Columns
-    date_formats: list[DateFormat] = Field(min_length=1)
+    formats: tuple[ShopFormat, ...] = Field(min_length=1)  # names in the file: see load_settings
     earliest_date: date
     latest_date: date = Field(lt=date.max)
+    shop_from: Literal["folder"] | None = None
     settle_seconds: Annotated[float, Field(ge=0, le=600)]
 
     @model_validator(mode="after")
@@ -145,6 +109,13 @@ class Alerts(Strict):
     old_data_days: Annotated[int, Field(ge=1, le=36_500, strict=True)]
 
 
+class Warnings(Strict):
+    """When the landed data look doubtful, whatever the snapshots before."""
+
+    one_customer_share: Share
+    fewest_customers: Annotated[int, Field(ge=0, strict=True)]
+
+
 class Segmentation(Strict):
     """segmentation.yaml, with the overrides of a run's params."""
 
@@ -154,10 +125,13 @@ class Segmentation(Strict):
     compare_days: Days
     cancellations: Cancellations
     duplicates: Duplicates
+    invoice_in_several_files: SeveralFiles = "all"
+    guest_ids: list[str] = Field(default=[])
     excluded_stock_codes: list[str]
     segment_map: SegmentMapName
     reject_baseline: dict[Reason, Share]
     reject_threshold: Share
+    warnings: Warnings
     alerts: Alerts
     published_by: str | None = None
     landing: Landing
@@ -187,6 +161,18 @@ class Segmentation(Strict):
             raise ValueError('expected null, or a time in quotes such as "06:00"')
         return clock
 
+    @field_validator("guest_ids", "excluded_stock_codes", mode="before")
+    @classmethod
+    def refuse_numbers(cls, keys: object) -> object:
+        for key in keys if isinstance(keys, list) else []:
+            if not isinstance(key, str):
+                raise ValueError(
+                    f"{key}: write it in quotes, as in your files; YAML reads 0077 as 63, and NO as false"
+                )
+            if not key.strip():
+                raise ValueError(f"{key!r} can match nothing: remove it")
+        return keys
+
     @property
     def cron(self) -> str:
         """The schedule as a cron expression."""
@@ -196,23 +182,27 @@ class Segmentation(Strict):
     def ingest_fingerprint(self) -> str:
         """A short hash of everything that decides how a landed file is read: the key of its typed lines."""
         landing = self.landing.model_dump(mode="json", exclude={"settle_seconds"})
-        return short_hash([INGEST_VERSION, landing, self.time_zone])
+        return short_hash([INGEST_VERSION, landing, self.time_zone, sorted(self.guest_ids)])
 
     @property
     def clean_fingerprint(self) -> str:
         """A short hash of everything that decides which lines are kept: the key of cleaned lines."""
-        return short_hash(
-            [CLEAN_VERSION, self.ingest_fingerprint, self.duplicates, sorted(self.excluded_codes)]
-        )
+        rules = [self.duplicates, self.invoice_in_several_files, sorted(self.excluded_codes)]
+        return short_hash([CLEAN_VERSION, self.ingest_fingerprint, *rules])
 
-    def most_rejects(self, reason: str) -> float:
-        """The largest share of the landed lines that may be rejected for a reason."""
-        baseline: Mapping[str, float] = {str(name): share for name, share in self.reject_baseline.items()}
-        return min(1.0, baseline.get(reason, 0.0) + self.reject_threshold)
+    @property
+    def compares_files(self) -> bool:
+        """Whether a file decides which lines of other files are kept."""
+        return self.duplicates == "drop" or self.invoice_in_several_files == "newest"
+
+    @property
+    def usual_rejects(self) -> dict[str, float]:
+        """By reason, the share of the lines that is usually rejected."""
+        return {str(reason): share for reason, share in self.reject_baseline.items()}
 
     @property
     def excluded_codes(self) -> set[str]:
-        """The excluded stock codes in upper case, as they are compared."""
+        """The excluded stock codes and their patterns in upper case, as they are compared."""
         return {code.strip().upper() for code in self.excluded_stock_codes}
 
 
@@ -249,6 +239,12 @@ class Params(Strict):
         False,
         title="Export the cleaned data",
         description="Also publish cleaned_data.csv, which holds every kept line of the whole history.",
+    )
+    publish_anyway: bool = Field(
+        False,
+        title="Publish anyway",
+        description="Publish although too many lines are rejected or a date or an amount cannot be right; "
+        "the snapshot then carries the reason as a warning. For this run only.",
     )
 
     def overrides(self, configured: Segmentation) -> dict[str, Override]:
@@ -313,12 +309,28 @@ def load_config(folder: Path, params: Params) -> RunConfig:
 
     Raises ConfigError, naming the file and the key.
     """
-    file = folder / "segmentation.yaml"
-    configured = validated(Segmentation, read_yaml(file), str(file))
+    configured = load_settings(folder)
     overrides = params.overrides(configured)
     settings = validated(Segmentation, configured.model_dump() | overrides, "params")
     segment_map = load_segment_map(folder, settings.segment_map)
     return RunConfig(settings=settings, segment_map=segment_map, overrides=overrides)
+
+
+def load_settings(folder: Path) -> Segmentation:
+    """The settings in `segmentation.yaml`, with the formats that it names. Raises ConfigError."""
+    file = folder / "segmentation.yaml"
+    values = read_yaml(file)
+    landing = values.get("landing") if isinstance(values, dict) else None
+    if isinstance(landing, dict):
+        if moved := sorted(landing.keys() & {"columns", "date_formats"}):
+            raise ConfigError(
+                f"{file}: landing.{moved[0]} is now a key of each format in {folder / 'formats'}: copy one "
+                f"of them, name your columns in it, and list it under landing.formats"
+            )
+        names = landing.get("formats")
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            values = values | {"landing": landing | {"formats": [load_format(folder, n) for n in names]}}
+    return validated(Segmentation, values, str(file))
 
 
 def load_params(text: str) -> Params:
@@ -376,34 +388,6 @@ def matching_codes(pattern: str) -> list[str]:
         return []
     whole = re.compile(pattern)
     return [code for code in CODES if whole.fullmatch(code)]
-
-
-def validated(model: type[M], values: Any, source: str) -> M:
-    """The values as a model. Raises ConfigError with the source and every wrong key."""
-    if values is None:
-        raise ConfigError(f"{source}: is empty")
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        found = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"]) or "(the whole)"
-            if problem["type"] == "extra_forbidden":
-                known = f"; known are {', '.join(model.model_fields)}" if len(problem["loc"]) == 1 else ""
-                found.append(f"{key}: unknown key{known}")
-                continue
-            value = "" if problem["type"] == "missing" else f", got {problem['input']!r}"
-            found.append(f"{key}: {problem['msg']}{value}")
-        raise ConfigError(f"{source}: {'; '.join(found)}") from None
-
-
-def read_yaml(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def short_hash(value: Any) -> str:

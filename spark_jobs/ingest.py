@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         plan = plan_ingest(run.lake, settings, next_number(run.lake), settings.landing.settle_seconds)
         for warning in plan.warnings:
             log.warning(warning)
-        conversion = convert_files(run, plan.new)
+        conversion = convert_files(run, plan.new, plan.converted)
         manifest = plan.manifest(conversion, run.execution)
         run.report(manifest.stages["ingest"])
         commit_manifest(run.lake, plan.stage, manifest)

@@ -4,10 +4,13 @@ It is written beside the published folder and swapped in by one link, so a reade
 or the one after, whole. Before that it is checked, and refused with the numbers when
 
 - rows in are not rows out + rejects, for any landed file or at any stage
-- a reason rejects a share of the landed lines that is more than `reject_threshold` above its baseline
+- no line is kept, or nobody counts
+- too many lines are rejected, or a law of results is broken (include/published/checks.py)
 
-It warns of a snapshot that looks wrong though nothing failed (include/published/alerts.py). Only these
-warnings, in run.json and report.html, depend on other snapshots.
+The last may be let through for one run, and are warnings then. It warns of files, orders and customers that
+look doubtful (file_warnings.py, order_warnings.py, customer_warnings.py in include/published/), and of a
+snapshot that looks wrong though nothing failed (alerts.py). Only warnings, in run.json and report.html,
+depend on other snapshots.
 
 A run whose params change the result publishes to variants/<label>/ and does not touch `latest`.
 
@@ -23,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -34,11 +38,21 @@ from include.lake.state import StageRecord, all_warnings
 from include.pipeline import WAREHOUSE_URL_VARIABLE
 from include.published import warehouse
 from include.published.alerts import alerts
-from include.published.checks import check_files, check_reject_shares, check_stages
-from include.published.figures import days_with_sales, earlier_figures, read_figures
+from include.published.checks import check_files, check_stages
+from include.published.customer_warnings import customer_warnings
+from include.published.figures import (
+    CustomerFigures,
+    Figures,
+    earlier_figures,
+    read_customer_figures,
+    read_figures,
+)
+from include.published.file_warnings import file_warnings
 from include.published.files import write_table
+from include.published.gates import Candidate, check_somebody_counts, pass_gates
+from include.published.order_warnings import order_warnings
 from include.published.tables import CLEANED_DATA, CUSTOMER_SEGMENTS, REJECTS
-from include.spark.columns import line_amount, reject_reason
+from include.spark.columns import line_amount, refund, reject_reason
 from include.spark.csv_text import write_csv
 from include.spark.job import Run, job
 from include.spark.lines import read_lines
@@ -53,9 +67,10 @@ SUMMARIES = ("segment_summary.csv", "segment_movement.csv", "cut_points.json")
 def cleaned_data(kept: DataFrame) -> DataFrame:
     """Kept lines as published (tables.CLEANED_DATA), in an order that does not depend on their files."""
     ordered = ["invoice_date", "invoice_no", *[name for name in CLEANED_DATA.names if "invoice" not in name]]
-    prices = {name: without_trailing_zeros(name) for name in ("unit_price", "amount")}
-    lines = kept.withColumn("amount", line_amount()).orderBy(*ordered)
-    return lines.select(*[prices.get(name, F.col(name)) for name in CLEANED_DATA.names])
+    numbers = {name: without_trailing_zeros(name) for name in ("unit_price", "amount")}
+    numbers["quantity"] = F.regexp_replace(F.col("quantity").cast("string"), r"\.?0+$", "").alias("quantity")
+    lines = kept.withColumn("amount", line_amount() - refund()).orderBy(*ordered)
+    return lines.select(*[numbers.get(name, F.col(name)) for name in CLEANED_DATA.names])
 
 
 def without_trailing_zeros(name: str) -> Column:
@@ -115,50 +130,54 @@ def write_rejects(run: Run, cleaned: CleanedManifest, files: Mapping[str, InputF
     share_content(file, [neighbour / file.name for neighbour in neighbours(snapshot)])
 
 
-def write_snapshot(
-    run: Run, source: Path, made_by: VersionRecord, files: Mapping[str, InputFile], folder: Path
-) -> tuple[int, list[str]]:
+def write_snapshot(run: Run, source: Path, candidate: Candidate, folder: Path) -> tuple[int, list[str]]:
     """Write all files of the snapshot but run.json. Returns the number of customers, and the warnings."""
     folder.mkdir()
     with ThreadPoolExecutor(1) as other_core:  # this process is at work there while Spark is on the rejects
-        beside = other_core.submit(write_tables, run, source, made_by, files, folder)
-        write_rejects(run, made_by.cleaned, files, folder / "rejects.csv")
+        beside = other_core.submit(write_tables, run, source, candidate, folder)
+        cleaned = candidate.made_by.cleaned
+        write_rejects(run, cleaned, candidate.files, folder / "rejects.csv")
         if run.request.params.export_cleaned_data:
-            write_csv(cleaned_data(kept_lines(run, made_by.cleaned)), folder / "cleaned_data.csv")
+            write_csv(cleaned_data(kept_lines(run, cleaned)), folder / "cleaned_data.csv")
         return beside.result()
 
 
-def write_tables(
-    run: Run, source: Path, made_by: VersionRecord, files: Mapping[str, InputFile], folder: Path
-) -> tuple[int, list[str]]:
+def write_tables(run: Run, source: Path, candidate: Candidate, folder: Path) -> tuple[int, list[str]]:
     """Copy the customers and the summaries, look at them, and write the report. Returns the number of
-    customers, and the warnings."""
+    customers, and the warnings. Raises InputError where a gate refuses the snapshot."""
     parquet, csv = folder / "customer_segments.parquet", folder / "rfm_df.csv"
     customers = write_table(source / "customers", CUSTOMER_SEGMENTS.names, parquet, csv)
     for name in SUMMARIES:
         shutil.copy(source / name, folder / name)
-    found = warnings(run, folder, files)
-    found += report_or_warning(run, folder, made_by, found)
+    figures = read_customer_figures(folder)
+    found = pass_gates(candidate, figures, anyway=run.request.params.publish_anyway)
+    found += warnings(run, read_figures(folder, run.as_of, candidate.files), figures, candidate.made_by)
+    found += report_or_warning(run, folder, candidate, found)
     for sentence in found:
         log.warning(sentence)
     return customers, found
 
 
-def warnings(run: Run, folder: Path, files: Mapping[str, InputFile]) -> list[str]:
-    """What looks wrong in the written tables though nothing failed."""
-    now = read_figures(folder, run.as_of, files)
+def warnings(run: Run, now: Figures, customers: CustomerFigures, made_by: VersionRecord) -> list[str]:
+    """What looks wrong though nothing failed."""
+    settings, gone = run.config.settings, made_by.stages["ingest"].files_gone or {}
     earlier = earlier_figures(run.lake, run.as_of, run.config.variant, run.config.fingerprint)
-    return alerts(now, earlier, days_with_sales(folder), run.config.settings)
+    return [
+        *file_warnings(now, earlier, gone, ZoneInfo(settings.time_zone)),
+        *order_warnings(made_by.cleaned, settings),
+        *customer_warnings(customers, settings.warnings),
+        *alerts(now, earlier, customers.days, settings),
+    ]
 
 
-def report_or_warning(run: Run, folder: Path, made_by: VersionRecord, warnings: Sequence[str]) -> list[str]:
+def report_or_warning(run: Run, folder: Path, candidate: Candidate, warnings: Sequence[str]) -> list[str]:
     """Write report.html. A picture that fails loses no snapshot: it is a warning."""
     try:
         from include.published.report import Made, write_report  # half a second, beside Spark's work
 
-        write_report(
-            folder, Made(run.as_of, run.config, made_by.stages, [*all_warnings(made_by.stages), *warnings])
-        )
+        stages = candidate.made_by.stages
+        told = [*all_warnings(stages), *warnings]
+        write_report(folder, Made(run.as_of, run.config, stages, told, candidate.files))
     except Exception as error:
         return [f"report.html could not be made ({type(error).__name__}: {error}); all else is published"]
     return []
@@ -204,9 +223,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         files = input_files(made_by.cleaned)
         check_stages(made_by.stages)
         check_files(files)
-        check_reject_shares(made_by.stages, files, run.config.settings)
+        candidate = Candidate(run.lake, run.as_of, run.config.settings, made_by, files)
+        check_somebody_counts(candidate)
         folder = run.folder / "version"
-        customers, found = write_snapshot(run, source, made_by, files, folder)
+        customers, found = write_snapshot(run, source, candidate, folder)
         record = run.execution.record(made_by.stages["segment"].rows_out, customers, {}, warnings=found)
         make_visible(run, folder, run_record(run, made_by, files, run.report(record)))
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import polars as pl
 from pyspark.sql import DataFrame, SparkSession
 
 from include.landing.blocks import Block
-from include.landing.files import landed_files
+from include.landing.evidence import Notation
+from include.landing.files import LandedFile, identity, landed_files
 from include.landing.formats import FormattedFile, formatted_files
 from include.landing.reader import ReadingRules, typed_lines
 from include.settings import RunConfig
@@ -20,7 +22,8 @@ from include.spark.lines import read_written
 from include.spark.schemas import LINES
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
-LONG_AGO = 1_000_000_000  # when files were landed, so that no job waits for them to settle
+ENGLISH = Notation("month_first", "point")
+LONG_AGO = 1_780_000_000  # May 2026, when files were landed: after their lines, and long enough to settle
 
 LinesByFile = dict[str, list[dict[str, Any]]]
 ReadFiles = Callable[..., DataFrame]  # of files, as bytes or as lines below the header
@@ -54,10 +57,27 @@ def land(folder: Path, name: str, data: bytes) -> Path:
     return file
 
 
-def read(config: RunConfig, landing: Path) -> LinesByFile:
+def read(config: RunConfig, landing: Path, notation: Notation = ENGLISH) -> LinesByFile:
     """The typed lines of each file below the landing folder, by line."""
-    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
+    files = formatted(config, landing, notation)
     return by_file(files, typed_lines([whole(file) for file in files], ReadingRules.of(config.settings)))
+
+
+def formatted(config: RunConfig, landing: Path, notation: Notation = ENGLISH) -> list[FormattedFile]:
+    """The files below the landing folder, to be read with this notation."""
+    files = formatted_files(landed_files(landing)[0], config.settings.landing.formats)
+    return [in_notation(file, notation) for file in files]
+
+
+def in_notation(file: FormattedFile, notation: Notation = ENGLISH) -> FormattedFile:
+    return replace(file, format=replace(file.format, notation=notation))
+
+
+def formatted_file(config: RunConfig, path: Path, notation: Notation = ENGLISH) -> FormattedFile:
+    """A landed file of one part, to be read with this notation."""
+    landed = LandedFile(path, path.name, *identity(path))
+    (file,) = formatted_files([landed], config.settings.landing.formats)
+    return in_notation(file, notation)
 
 
 def by_file(files: Sequence[FormattedFile], parts: Iterable[pl.DataFrame]) -> LinesByFile:
@@ -70,16 +90,14 @@ def by_file(files: Sequence[FormattedFile], parts: Iterable[pl.DataFrame]) -> Li
 
 
 def whole(file: FormattedFile) -> Block:
-    return Block(file, 0, file.landed.size, 1)
+    return Block(file, 0, file.part.size, 1)
 
 
 def ingested(spark: SparkSession, config: RunConfig, landing: Path) -> tuple[DataFrame, dict[str, int]]:
     """All lines below the landing folder, typed; and how many there are of each file."""
-    files, _ = landed_files(landing)
     folder = landing / f".attempt-{uuid4().hex}" / "ingested"
-    formatted = formatted_files(files, config.settings.landing.columns)
-    counts = write_typed_lines(spark, formatted, config.settings, folder)
-    rows = {name: sum(in_file.values()) for name, in_file in counts.items()}
+    parts = write_typed_lines(spark, formatted(config, landing), config.settings, folder)
+    rows = {part.file: sum(part.counts.values()) for part in parts}
     return read_written(spark, folder, LINES), rows
 
 

@@ -22,6 +22,8 @@ LEVELS = (
     {"include.lake"},
     {"include.landing", "include.as_of"},
     {"include.settings"},
+    {"include.shop_formats"},
+    {"include.config_files"},
     {"include.pipeline", "include.errors", "include.watchdog", "include.schedule"},
 )
 LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

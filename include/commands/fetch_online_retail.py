@@ -3,7 +3,7 @@
     python -m include.commands.fetch_online_retail OUT_DIR [--url URL] [--sha256 SUM]
 
 The data set is UCI Machine Learning Repository, id 352 (Chen 2015, CC BY 4.0): a zip with one xlsx in it.
-OUT_DIR appears complete or not at all. OUT_DIR/SOURCE.txt records the source of the files; a second fetch
+OUT_DIR appears complete or not at all. OUT_DIR/_SOURCE.txt records the source of the files; a second fetch
 compares the download with it.
 """
 
@@ -34,7 +34,7 @@ from include.landing.files import sha256
 
 PUBLIC_URL = "https://archive.ics.uci.edu/static/public/352/online+retail.zip"
 PUBLIC_LINES = 541_909  # the public file no longer changes
-SOURCE = "SOURCE.txt"
+SOURCE = "_SOURCE.txt"  # `_`: no landed file
 ATTEMPTS = 5
 FIRST_DELAY_SECONDS = 1.0  # doubled with each attempt
 # The errors of reading a damaged zip or xlsx.

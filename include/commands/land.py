@@ -15,24 +15,33 @@ from pathlib import Path
 from include.commands.terminal import say_error, track
 from include.errors import ConfigError, InputError, UserError
 from include.lake.paths import Lake
-from include.landing.files import LandedFile, identity, is_csv, still_written
+from include.landing.files import (
+    LandedFile,
+    identity,
+    is_hidden,
+    is_read,
+    nothing_to_read,
+    still_written,
+    why_not_by_name,
+)
 
 
 def land(data: Path, lake: Lake, settle_seconds: float) -> str:
     """Mirror the data folder; returns a summary. A file that is still being written is not copied.
 
-    Raises InputError without a CSV file, and ConfigError when the data folder contains the lake.
+    Files that are not read are copied, too, so that every run names them. Raises InputError without a file
+    that is read, and ConfigError when the data folder contains the lake.
     """
     data = data.resolve()
     place = (lake.landing / data.name).resolve()
-    wanted = {path.relative_to(data): path for path in csv_files(data)}
+    wanted = {path.relative_to(data): path for path in data_files(data)}
     if place == data:
         return f"{len(wanted)} files are already in {place}"
     if data in place.parents:
         raise ConfigError(
             f"DATA: {data} holds the lake's own {place}, and would land in itself; give another LAKE"
         )
-    landed = {path.relative_to(place): identity(path) for path in csv_files_below(place)}
+    landed = {path.relative_to(place): identity(path) for path in files_below(place)}
     changed = {name: path for name, path in wanted.items() if landed.get(name) != identity(path)}
     waiting = still_written(sources(changed), settle_seconds)
     fresh = {name: path for name, path in changed.items() if str(name) not in waiting}
@@ -45,18 +54,25 @@ def land(data: Path, lake: Lake, settle_seconds: float) -> str:
     return f"{len(wanted)} files in {place} ({changes}){later}"
 
 
-def csv_files(data: Path) -> list[Path]:
-    """The CSV files of a data folder. Raises InputError when there is none."""
+def data_files(data: Path) -> list[Path]:
+    """The files of a data folder. Raises InputError when none is read."""
     if not data.is_dir():
         problem = "is a file" if data.exists() else "is missing"
-        raise InputError(f"DATA: {data} {problem}; give a folder of CSV files")
-    if not (found := csv_files_below(data)):
-        raise InputError(f"DATA: folder {data} has no .csv or .csv.gz file")
+        raise InputError(f"DATA: {data} {problem}; give a folder of files with orders")
+    found = files_below(data)
+    if not any(is_read(path.name) for path in found):
+        others = {str(path.relative_to(data)): why_not_by_name(path.name) or "" for path in found}
+        raise nothing_to_read(f"DATA: folder {data}", others)
     return found
 
 
-def csv_files_below(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if is_csv(path.name) and path.is_file()]
+def files_below(folder: Path) -> list[Path]:
+    """The files that are not hidden."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(is_hidden(part) for part in path.relative_to(folder).parts)
+    ]
 
 
 def sources(files: Mapping[Path, Path]) -> Iterable[LandedFile]:
@@ -76,7 +92,7 @@ def copy_files(files: Mapping[Path, Path], place: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make land", description=__doc__)
-    parser.add_argument("data", type=Path, help="folder of CSV files")
+    parser.add_argument("data", type=Path, help="folder of files with orders")
     parser.add_argument("lake", type=Path)
     args = parser.parse_args(argv)
     try:

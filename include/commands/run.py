@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder of CSV files; default: the built-in sample")
+    parser.add_argument("--data", type=Path, help="folder of exports; default: the built-in sample")
     parser.add_argument("--as-of", default="", help="default: today; for the sample the day after its end")
     parser.add_argument("--lake", type=Path, help="default: lakes/<name of the data folder>")
     parser.add_argument("--params", default="", help='such as {"segment_map": "rf10"}')

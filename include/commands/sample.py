@@ -2,7 +2,7 @@
 
     python -m include.commands.sample OUT_DIR [--seed N]
 
-It writes one CSV file per trading day from SAMPLE_START to the day before SAMPLE_AS_OF, and a README.txt
+It writes one CSV file per trading day from SAMPLE_START to the day before SAMPLE_AS_OF, and a _README.txt
 that calls them a sample. The shop is closed on Saturdays, over Christmas and on New Year's Day, and busiest
 in autumn. The same seed gives the same bytes on every machine: the code uses only `random()` of the module
 `random`, whose sequence Python guarantees, and arithmetic that is exact everywhere. Money is in pence.
@@ -29,7 +29,7 @@ SAMPLE_START = date(2024, 12, 1)
 SAMPLE_AS_OF = date(2026, 1, 1)
 GENERATOR_VERSION = 1  # to be raised when the generated lines change
 DEFAULT_SEED = 7
-README = "README.txt"
+README = "_README.txt"  # `_`: no landed file
 
 HEADER = ["InvoiceNo", "StockCode", "Description", "Quantity"]
 HEADER += ["InvoiceDate", "UnitPrice", "CustomerID", "Country"]
@@ -247,7 +247,7 @@ def write_daily_files(shop: Shop, folder: Path) -> int:
 
 
 def readme(files: Iterable[Path], seed: int) -> str:
-    """The text of README.txt. It contains a digest of these files."""
+    """The text of the README. It contains a digest of these files."""
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(f"{file.name}\n".encode() + file.read_bytes())

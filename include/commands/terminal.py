@@ -131,6 +131,8 @@ def show_counts(record: RunRecord) -> None:
             console.print(f"  {count:>9,}  rejected: {reason}")
     for name, reason in (ingest.files_not_counted or {}).items():
         say(f"  not counted: {name} {reason}")
+    for name, lines in (ingest.files_gone or {}).items():
+        say(f"  gone since the run before: {name} with {lines:,} lines that counted")
     for name, file in record.input_files.items():
         if not file.kept:
             say(f"  look at: {name} {'all its lines are rejected' if file.rows else 'has no line'}")

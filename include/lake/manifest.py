@@ -8,15 +8,20 @@ them would make every lake read its landing files again.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from datetime import date, datetime
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from include.errors import InputError, OutdatedError
 from include.lake.paths import batch_folder
 from include.lake.state import Stages, State, StateFile, UnreadableError, read_state
+from include.landing.copies import Content, Unit
+from include.landing.evidence import Notation
+from include.landing.notation import Proof, notations, unproven
+from include.shop_formats import DateOrder, Decimals, ShopFormat
 
 MANIFEST = "view.json"
 HUGE_NUMBER = re.compile(r"\d+e\d+")  # names that earlier code could give to a batch, see random_id
@@ -28,20 +33,83 @@ class FileEntry(State):
     batch: str
 
 
+class ReadPart(State):
+    """A part of a landed file, and how it was read."""
+
+    name: str | None = None  # None: the file itself
+    shop_format: str | None = None  # None: no line is the header of orders
+    is_sheet: bool = False
+    read_as: str  # for people
+    date_order: DateOrder | None = None
+    decimals: Decimals | None = None
+    proofs: dict[str, int] = Field(default={})  # what its lines are evidence of: the first one
+
+    @property
+    def notation(self) -> Notation:
+        return Notation(self.date_order, self.decimals)
+
+
 class IngestedFile(FileEntry):
     """A converted file: how it was in `landing/`, and its lines."""
 
     size: int  # bytes
     modified: int  # nanoseconds since 1970
-    sha256: str | None = None  # where another file has the same size
+    sketch: str | None = None  # of how its content begins, see landing/copies.py
+    sha256: str | None = None  # of its content, where another file begins alike
+    members: list[Unit] | None = None  # the same of an archive with several members
+    not_read: dict[str, str] | None = None  # what is in it and cannot be read, with the reason
     rows: int
     kept: int
     rejects: dict[str, int]  # by reason
     read_as: str | None = None  # for people; earlier code did not record it
+    newest: datetime | None = None  # the latest invoice date of its kept lines
+    cancellations_with_plus: int | None = None  # lines
+    parts: list[ReadPart] | None = None  # earlier code did not record them
+    values: dict[str, list[str]] | None = (
+        None  # of the currency, and of columns that change what a line means
+    )
 
     @property
     def identity(self) -> tuple[int, int]:
         return self.size, self.modified
+
+    @property
+    def content(self) -> Content:
+        """What was in the file, for a comparison with other files."""
+        alone = [Unit(None, self.size, self.sketch, self.sha256)] if self.sketch else []
+        return Content(self.size, self.modified, tuple(self.members or alone))
+
+    def with_content(self, content: Content, not_read: dict[str, str] | None) -> Self:
+        """The same once somebody has looked into the file."""
+        alone = content.units[0] if len(content.units) == 1 else None
+        update = {
+            "sketch": alone.sketch if alone else None,
+            "sha256": alone.sha256 if alone else None,
+            "members": list(content.units) if len(content.units) > 1 else None,
+            "not_read": not_read,
+        }
+        return self.model_copy(update=update)
+
+
+class InvoiceExample(State):
+    """One of the invoices of a finding."""
+
+    invoice_no: str
+    older_file: str | None  # null where one file alone is doubtful
+    file: str
+    customers: tuple[str, str]  # the first and the last by text
+    days: tuple[date, date]  # the first and the last
+
+
+class InvoiceFinding(State):
+    """What is doubtful about invoices of a file, alone or together with older files."""
+
+    what: Literal["repeated", "several_customers", "far_apart", "other_folder"]
+    older_folder: str | None  # of the newest older file that has them
+    invoices: int  # of which no older file was doubtful in the same way
+    lines: int  # of this file
+    alike: int  # of up to 1,000 repeated invoices: those with a product that the older file has, too
+    example: InvoiceExample
 
 
 class CleanedFile(FileEntry):
@@ -52,6 +120,25 @@ class CleanedFile(FileEntry):
     rejects: dict[str, int]  # by reason
     countries: list[str]  # of its orders
     needs_decimal: bool = Field(alias="large")  # an amount is beyond schemas.LARGEST_SCALED_AMOUNT
+    orders: int | None = None  # earlier code did not record it
+    findings: list[InvoiceFinding] | None = None
+
+
+def proofs_of(files: Mapping[str, IngestedFile]) -> dict[Proof, Notation]:
+    """What the parts of converted files are evidence of, and how they were read."""
+    return {
+        Proof(name, part.name, (part.shop_format, part.is_sheet), tuple(part.proofs.items())): part.notation
+        for name, file in files.items()
+        for part in file.parts or []
+        if part.shop_format
+    }
+
+
+def read_by_proof(files: Mapping[str, IngestedFile], shops: Sequence[ShopFormat]) -> dict[str, IngestedFile]:
+    """The files but for those whose dates or numbers only another file had proven, which is gone."""
+    read = proofs_of(files)
+    lost = unproven(read, notations(read, shops))
+    return {name: file for name, file in files.items() if name not in lost}
 
 
 E_co = TypeVar("E_co", bound=FileEntry, covariant=True)

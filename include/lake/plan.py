@@ -5,11 +5,12 @@ to be done (lake/skip.py).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from include.errors import InputError, OutdatedError
+from include.lake.deliveries import delivery_order
 from include.lake.manifest import (
     BatchedFiles,
     CleanedFile,
@@ -17,21 +18,17 @@ from include.lake.manifest import (
     FileEntry,
     IngestedFile,
     IngestedManifest,
+    InvoiceFinding,
+    read_by_proof,
     read_cleaned,
     read_ingested,
     read_manifest,
 )
 from include.lake.paths import Lake
 from include.lake.state import Execution
-from include.landing.files import (
-    Content,
-    LandedFile,
-    copies,
-    landed_files,
-    still_written,
-    unreadable,
-    with_digests,
-)
+from include.landing.copies import Content, copies, with_digests
+from include.landing.files import LandedFile, landed_files, nothing_to_read, still_written, unreadable
+from include.landing.parts import contents_of
 from include.settings import Segmentation
 
 MOST_ORDER_BATCHES = 30  # each run that finds new files adds one, and `rfm` opens all of them
@@ -50,7 +47,9 @@ class IngestPlan:
     landed: list[LandedFile]
     contents: dict[str, Content]  # of the files that count, in the order of `landed`
     converted: dict[str, IngestedFile]  # the files that count and are converted already
+    not_read: dict[str, dict[str, str]]  # by file: what is in it and cannot be read, with the reason
     not_counted: dict[str, str]  # by name, with the reason
+    gone: dict[str, int]  # the files of the run before that are gone: by name, the lines they had kept
     files_in_batch: dict[str, int]
 
     @property
@@ -61,7 +60,12 @@ class IngestPlan:
 
     @property
     def warnings(self) -> list[str]:
-        return [f"not counted: {name} {why}" for name, why in self.not_counted.items()]
+        not_counted = [f"not counted: {name} {why}" for name, why in self.not_counted.items()]
+        gone = [
+            f"gone since the run before: {name} with {lines:,} lines that counted"
+            for name, lines in self.gone.items()
+        ]
+        return not_counted + gone
 
     def manifest(self, conversion: BatchedFiles[IngestedFile], execution: Execution) -> IngestedManifest:
         """The manifest once the new files are converted, with the record of `ingest`.
@@ -70,7 +74,7 @@ class IngestPlan:
         """
         converted = self.converted | conversion.files
         files = {
-            name: converted[name].model_copy(update={"sha256": content.sha256})
+            name: converted[name].with_content(content, self.not_read.get(name))
             for name, content in self.contents.items()
         }
         rows = sum(entry.rows for entry in files.values())
@@ -83,6 +87,7 @@ class IngestPlan:
             files_landed=len(self.landed),
             files_converted=len(self.new),
             files_not_counted=dict(sorted(self.not_counted.items())),
+            files_gone=self.gone,
         )
         return IngestedManifest(
             files=files,
@@ -103,31 +108,82 @@ def plan_ingest(
     with the same content the first by path counts.
     """
     stage = lake.ingested(settings.ingest_fingerprint)
-    landed, not_counted = landed_files(lake.landing)
+    entries, others = landed_files(lake.landing)
     manifest = read_ingested(stage)
-    lost = manifest.lost_batches(stage)
-    known = {name: entry for name, entry in manifest.files.items() if entry.batch not in lost}
-    fresh = [file for file in landed if file.name not in known or known[file.name].identity != file.identity]
-    waiting = unreadable(fresh) | still_written(fresh, settle_seconds)
-    contents = with_digests(dict(counted_contents(landed, known, waiting)), landed)
+    known = known_files(manifest, stage, settings)
+    fresh = [file for file in entries if file.name not in known or known[file.name].identity != file.identity]
+    new = look_into(fresh, settle_seconds)
+    landed = [file for file in entries if file.name not in new.refused]
+    if not landed:
+        raise nothing_to_read(f"landing folder {lake.landing}", others | new.refused)
+    contents = with_digests(dict(counted_contents(landed, known, new.waiting)), landed)
     same = copies(contents)
-    as_before = {name: f"{why}; counted as it was before" for name, why in waiting.items() if name in known}
-    repeated = {name: f"has the same content as {first}" for name, first in same.items()}
     counted = {name: content for name, content in contents.items() if name not in same}
+    converted = {name: known[name] for name, content in counted.items() if is_as_known(name, content, known)}
+    not_read = {name: entry.not_read for name, entry in converted.items() if entry.not_read}
+    not_read |= {name: found for name, found in new.not_read.items() if name in counted}
+    not_counted = others | new.not_counted(known) | reasons(not_read, same)
     return IngestPlan(
         lake=lake,
         stage=stage,
         landing_version=landing_version,
         landed=landed,
         contents=counted,
-        converted={
-            name: known[name]
-            for name, content in counted.items()
-            if name in known and known[name].identity == content.identity
-        },
-        not_counted=not_counted | waiting | as_before | repeated,
+        converted=converted,
+        not_read=not_read,
+        not_counted=not_counted,
+        gone=gone_files(manifest, counted.keys() | not_counted.keys()),
         files_in_batch=manifest.files_in_batch,
     )
+
+
+def known_files(manifest: IngestedManifest, stage: Path, settings: Segmentation) -> dict[str, IngestedFile]:
+    """The converted files whose lines are still there, and were read as they would be now."""
+    lost = manifest.lost_batches(stage)
+    there = {name: entry for name, entry in manifest.files.items() if entry.batch not in lost}
+    return read_by_proof(there, settings.landing.formats)
+
+
+def is_as_known(name: str, content: Content, known: Mapping[str, IngestedFile]) -> bool:
+    return name in known and known[name].identity == content.identity
+
+
+@dataclass(frozen=True)
+class NewFiles:
+    """What the new and changed files are like, before they are read."""
+
+    waiting: dict[str, str]  # not to be read now, with the reason
+    refused: dict[str, str]  # without a part that could be read, with the reason
+    not_read: dict[str, dict[str, str]]  # by file: which parts of it cannot be read, with the reason
+
+    def not_counted(self, known: Mapping[str, IngestedFile]) -> dict[str, str]:
+        """The files that are not read. One that waits and was known before counts as it was."""
+        as_before = {
+            name: f"{why}; counted as it was before" if name in known else why
+            for name, why in self.waiting.items()
+        }
+        return as_before | self.refused
+
+
+def look_into(files: Sequence[LandedFile], settle_seconds: float) -> NewFiles:
+    waiting = unreadable(files) | still_written(files, settle_seconds)
+    opened = {file.name: contents_of(file) for file in files if file.name not in waiting}
+    return NewFiles(
+        waiting=waiting,
+        refused={name: found.refused[name] for name, found in opened.items() if not found.parts},
+        not_read={name: found.refused for name, found in opened.items() if found.parts and found.refused},
+    )
+
+
+def reasons(not_read: Mapping[str, Mapping[str, str]], same: Mapping[str, str]) -> dict[str, str]:
+    """Why parts of files, and files with the same content as another one, are not counted."""
+    inside = {name: why for parts in not_read.values() for name, why in parts.items()}
+    return inside | {name: f"has the same content as {first}" for name, first in same.items()}
+
+
+def gone_files(manifest: IngestedManifest, there: Set[str]) -> dict[str, int]:
+    """The files that counted in the run before and are not there any more, with the lines they had kept."""
+    return {name: entry.kept for name, entry in sorted(manifest.files.items()) if name not in there}
 
 
 def counted_contents(
@@ -137,7 +193,7 @@ def counted_contents(
     for file in landed:
         entry = known.get(file.name)
         if entry and (file.name in waiting or entry.identity == file.identity):
-            yield file.name, Content(entry.size, entry.modified, entry.sha256)
+            yield file.name, entry.content
         elif file.name not in waiting:
             yield file.name, Content(file.size, file.modified)
 
@@ -154,6 +210,7 @@ class CleanPlan:
     ingested_stage: Path
     ingested: IngestedManifest
     new: list[str]  # the files to clean
+    to_compare: list[str]  # the files whose invoices to compare with those of older files
     cleaned: BatchedFiles[CleanedFile]  # the files that are cleaned and still there
     orders: BatchedFiles[FileEntry]  # the batches of their orders
 
@@ -165,7 +222,7 @@ class CleanPlan:
     @property
     def is_done(self) -> bool:
         """Whether Spark has nothing to do."""
-        return not self.new and not has_many_batches(self.orders_with({}))
+        return not self.new and not self.to_compare and not has_many_batches(self.orders_with({}))
 
     def orders_with(self, new: Mapping[str, str]) -> BatchedFiles[FileEntry]:
         """The batches of all orders, with those of newly cleaned files: file name -> batch."""
@@ -177,10 +234,14 @@ class CleanPlan:
         self,
         cleaning: Mapping[str, CleanedFile],
         orders: BatchedFiles[FileEntry],
+        findings: Mapping[str, list[InvoiceFinding]],
         execution: Execution,
     ) -> CleanedManifest:
-        """The manifest once the new files are cleaned, with the record of `clean`."""
+        """The manifest once the new files are cleaned, with the record of `clean`. `findings` has those of
+        the files to compare."""
         entries = {**self.cleaned.files, **cleaning}
+        for name in self.to_compare:
+            entries[name] = entries[name].model_copy(update={"findings": findings.get(name)})
         files = {name: entries[name] for name in self.ingested.files}
         record = execution.record(
             sum(entry.kept for entry in self.ingested.files.values()),
@@ -214,27 +275,43 @@ def plan_clean(lake: Lake, settings: Segmentation) -> CleanPlan:
         if entry.batch not in lost and current.orders.files[name].batch not in lost_orders
     ]
     cleaned = current.of(known)
+    new = files_to_clean(ingested, cleaned, across_files=settings.compares_files)
     return CleanPlan(
         stage=stage,
         orders_stage=orders_stage,
         ingested_stage=ingested_stage,
         ingested=ingested,
-        new=files_to_clean(ingested, cleaned, drop_repeats=settings.duplicates == "drop"),
+        new=new,
+        to_compare=files_to_compare(ingested.files, current.files, new),
         cleaned=cleaned,
         orders=current.orders.of(known),
     )
 
 
 def files_to_clean(
-    ingested: BatchedFiles[IngestedFile], cleaned: BatchedFiles[CleanedFile], *, drop_repeats: bool
+    ingested: BatchedFiles[IngestedFile], cleaned: BatchedFiles[CleanedFile], *, across_files: bool
 ) -> list[str]:
-    """The ingested files whose lines have not been through the rules yet. Dropping repeats compares lines
-    across files, so with it any change means all of them."""
+    """The ingested files whose lines have not been through the rules yet. Where a rule compares the lines
+    of several files, any change means all of them."""
     from_batch = {name: entry.ingested_batch for name, entry in cleaned.files.items()}
     new = [name for name, entry in ingested.files.items() if from_batch.get(name) != entry.batch]
-    if drop_repeats and (new or ingested.files.keys() != cleaned.files.keys()):
+    if across_files and (new or ingested.files.keys() != cleaned.files.keys()):
         return list(ingested.files)
     return new
+
+
+def files_to_compare(
+    ingested: Mapping[str, IngestedFile], cleaned: Mapping[str, CleanedFile], new: Collection[str]
+) -> list[str]:
+    """The files whose invoices have to be compared with those of older files: new ones, those that are newer
+    than a new one, and those with findings once a file is gone or replaced, which they may name."""
+    oldest_new = min((delivery_order(name, ingested[name]) for name in new), default=None)
+    has_lost = any(name not in ingested or name in new for name in cleaned)
+    return [
+        name
+        for name, file in ingested.items()
+        if (oldest_new and delivery_order(name, file) >= oldest_new) or (has_lost and cleaned[name].findings)
+    ]
 
 
 def has_many_batches(orders: BatchedFiles[FileEntry]) -> bool:

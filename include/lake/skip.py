@@ -43,6 +43,6 @@ def skip_clean(lake: Lake, settings: Segmentation, execution: Execution) -> Skip
     plan = plan_clean(lake, settings)
     if not plan.is_done:
         return None
-    manifest = plan.manifest({}, plan.orders_with({}), execution)
+    manifest = plan.manifest({}, plan.orders_with({}), {}, execution)
     commit_manifest(lake, plan.stage, manifest)
     return Skipped(manifest.stages["clean"], [])

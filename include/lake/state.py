@@ -71,6 +71,7 @@ class StageDetails(TypedDict, total=False):
     files_landed: int
     files_converted: int
     files_not_counted: dict[str, str]
+    files_gone: dict[str, int]
     files_cleaned: int
     customers: dict[str, int]
     warnings: list[str]
@@ -89,6 +90,7 @@ class StageRecord(State):
     files_landed: int | None = None  # ingest
     files_converted: int | None = None
     files_not_counted: dict[str, str] | None = None  # by name, with the reason
+    files_gone: dict[str, int] | None = None  # since the run before: by name, the lines they had kept
     files_cleaned: int | None = None  # clean
     customers: dict[str, int] | None = None  # rfm: by date
     warnings: list[str] | None = None  # what somebody should look at though nothing failed, a sentence each
@@ -100,6 +102,7 @@ class StageRecord(State):
             ("landed files", self.files_landed),
             ("new or changed files", self.files_converted),
             ("files not counted", len(self.files_not_counted or ()) or None),
+            ("files gone", len(self.files_gone or ()) or None),
             ("cleaned files", self.files_cleaned),
         ]
         customers = [(f"customers as of {day}", count) for day, count in (self.customers or {}).items()]

@@ -21,10 +21,10 @@ FIRST_LINE_END = re.compile(LINE_END.encode())
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a landed file, or all of it."""
+    """Some lines of a part of a landed file, or all of them."""
 
     file: FormattedFile
-    start: int  # bytes
+    start: int  # bytes of its text, roughly where that is packed
     end: int
     first_line: int
 
@@ -35,7 +35,7 @@ class Block:
 
 def blocks(files: Sequence[FormattedFile], cores: int) -> list[Block]:
     """The files as blocks, such that every core gets some."""
-    size = block_size(sum(file.landed.size for file in files), cores)
+    size = block_size(sum(file.part.size for file in files), cores)
     return [block for file in files for block in blocks_of(file, size)]
 
 
@@ -44,9 +44,9 @@ def block_size(total: int, cores: int) -> int:
 
 
 def blocks_of(file: FormattedFile, size: int) -> list[Block]:
-    """A file in blocks of about this size. A compressed or UTF-16 file can only be read from its start."""
-    whole = file.landed.size
-    if whole <= size or file.format.compressed or file.format.encoding:
+    """A part in blocks of about this size. Only plain text that is not UTF-16 can be read from any place."""
+    whole = file.part.size
+    if whole <= size or file.part.kind != "text" or file.format.encoding:
         return [Block(file, 0, whole, 1)]
     with file.landed.path.open("rb") as stream:
         found = (record_after(stream, at, file.format) for at in range(size, whole - size // 2, size))

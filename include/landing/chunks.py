@@ -1,14 +1,12 @@
-"""The bytes of a landed file, or of a part of it, in chunks: unpacked, and UTF-16 as UTF-8."""
+"""The bytes of a part of a landed file, or of a block of it, in chunks: unpacked, and UTF-16 as UTF-8."""
 
 import codecs
-import gzip
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from include.landing.formats import GZIP_DAMAGE, FormattedFile
+from include.landing.formats import FormattedFile
+from include.landing.parts import UpToDamage, open_part
 
 CHUNK = 4 << 20  # bytes; reading needs a multiple of this as memory
 
@@ -19,14 +17,15 @@ class Chunk:
 
     data: bytes
     is_last: bool
-    breaks_off: bool = False  # a compressed file is damaged after these bytes
+    breaks_off: bool = False  # a packed file is damaged after these bytes
 
 
 def chunks(file: FormattedFile, start: int, end: int) -> Iterator[Chunk]:
-    """The bytes of a file from start to end, at least one chunk, without a byte order mark. The places are
-    those of the file on disk, and of no meaning for a compressed one."""
-    packed = TruncatedGzip(file.landed.path) if file.format.compressed else None
-    with io.BufferedReader(packed) if packed else file.landed.path.open("rb") as stream:
+    """The bytes of a part from start to end, at least one chunk, without a byte order mark. The places are
+    those of plain text on disk, and of no meaning for another kind, which is read whole."""
+    opened = open_part(file.part)
+    packed = UpToDamage(opened) if file.part.kind != "text" else None
+    with io.BufferedReader(packed) if packed else opened as stream:
         if not packed:
             stream.seek(start)
         pieces = pieces_of(stream, None if packed else end - start)
@@ -53,25 +52,3 @@ def decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     for piece in pieces:
         yield decoder.decode(piece).encode()
     yield decoder.decode(b"", final=True).encode()
-
-
-class TruncatedGzip(io.RawIOBase):
-    """The content of a gzip file up to its end or to the first damage."""
-
-    def __init__(self, path: Path) -> None:
-        self.stream, self.damaged = gzip.open(path), False  # noqa: SIM115 - closed in close
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = self.stream.read1(len(buffer))
-        except GZIP_DAMAGE:
-            self.damaged, data = True, b""
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self.stream.close()
-        super().close()

@@ -1,148 +1,215 @@
-"""How a landed file is read: encoding, delimiter, header and columns, detected from its first lines."""
+"""How the text of a landed file is read: its shop's format, encoding, delimiter and header, from its first
+lines."""
 
 import csv
-import gzip
 import re
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from include.errors import InputError
+from include.landing.evidence import Notation
 from include.landing.files import LandedFile
-from include.settings import Columns
+from include.landing.parts import Part, head_of, parts_of
+from include.shop_formats import ShopFormat, compared_name
 
-HEAD_BYTES = 64 * 1024
 UTF_16_SAMPLE_BYTES = 200
 LONGEST_HEADER = 200  # characters of a header that a message shows
-HEADER_MAY_START_BY_LINE = 10
+HEADER_MAY_START_BY_LINE = 30
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LINE_END = r"\r\n|\r|\n"
-GZIP_MARK = b"\x1f\x8b"
-GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+FEWEST_COLUMNS = 2  # that make a line look like the header of orders, though some are missing
+# Columns whose values change what an amount means, or whether it counts. Where a format does not map one of
+# them and it has several values, people are told.
+TELLING = ("currency", "currencycode", "status", "orderstatus", "financialstatus", "shop", "store", "storeid",
+           "channel", "saleschannel", "type", "ordertype", "transactiontype")  # fmt: skip
 
 # ISO-8859-1 and Windows-1252 differ only in the bytes 80 to 9F. LATIN has the characters of ISO-8859-1 for
 # them. WINDOWS has those of Windows-1252, or of ISO-8859-1 where Windows-1252 leaves a byte undefined.
 LATIN = "".join(map(chr, range(0x80, 0xA0)))
 WINDOWS = "".join(bytes([code]).decode("cp1252", errors="ignore") or chr(code) for code in range(0x80, 0xA0))
 
+Places = tuple[tuple[str, int], ...]  # our columns, and where they are in the header
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header, the format that it fits, and where our columns are."""
+
+    shop: ShopFormat
+    text: str
+    delimiter: str
+    width: int
+    places: Places
+    telling: Places  # of TELLING, by their names in the header
+
+    @property
+    def place_of(self) -> Mapping[str, int]:
+        return dict(self.places)
+
 
 @dataclass(frozen=True)
 class Format:
-    """How a landed file is read."""
+    """How a text is read."""
 
-    compressed: bool
     encoding: str | None  # UTF-16; None: each line is UTF-8, or Windows-1252 if it is not valid UTF-8
     header_lines: int  # lines up to the header, including it
-    delimiter: str
-    width: int  # columns in the header; 0 if the file has no header with our columns
-    places: tuple[int, ...]  # the position of each of our columns in the header
+    header: Header | None  # None: no line is the header of orders
+    notation: Notation = field(default_factory=Notation)
 
     @property
-    def in_words(self) -> str:
-        """For people: `gzip, UTF-8 or Windows-1252, semicolons, header in line 2`."""
-        if not self.width:
-            return "no header with our columns"
-        packed = ["gzip"] if self.compressed else []
-        encoding = self.encoding.upper() if self.encoding else "UTF-8 or Windows-1252"
-        return ", ".join(
-            [*packed, encoding, DELIMITERS[self.delimiter], f"header in line {self.header_lines}"]
-        )
+    def width(self) -> int:
+        return self.header.width if self.header else 0
+
+    @property
+    def delimiter(self) -> str:
+        return self.header.delimiter if self.header else ","
 
     @property
     def of_lines(self) -> "Format":
         """What decides how the lines below the header are typed: equal for files that are alike."""
-        return Format(False, None, 0, self.delimiter, self.width, self.places)
+        return replace(self, encoding=None, header_lines=0)
 
 
 @dataclass(frozen=True)
 class FormattedFile:
-    """A landed file, and how it is read."""
+    """A part of a landed file, and how it is read."""
 
     landed: LandedFile
+    part: Part
     format: Format
 
     @property
     def name(self) -> str:
         return self.landed.name
 
+    @property
+    def in_words(self) -> str:
+        """For people: `online-retail, gzip, UTF-8 or Windows-1252, semicolons, header in line 2`."""
+        header = self.format.header
+        if not header:
+            return "no header with our columns"
+        packed = [self.part.in_words] if self.part.in_words else []
+        if self.part.kind == "sheet":
+            return ", ".join([header.shop.name, *packed, f"header in row {self.format.header_lines}"])
+        encoding = self.format.encoding.upper() if self.format.encoding else "UTF-8 or Windows-1252"
+        place = f"header in line {self.format.header_lines}"
+        return ", ".join([header.shop.name, *packed, encoding, DELIMITERS[header.delimiter], place])
 
-def formatted_files(files: Sequence[LandedFile], columns: Columns) -> list[FormattedFile]:
-    """The files, with their formats. Raises InputError as file_format does."""
-    return [FormattedFile(file, file_format(file, columns)) for file in files]
+
+def formatted_files(files: Sequence[LandedFile], shops: tuple[ShopFormat, ...]) -> list[FormattedFile]:
+    """The parts of the files that are read, with their formats. Of several parts those without a header of
+    orders are not. Raises InputError as text_format does."""
+    found = []
+    for file in files:
+        parts = [FormattedFile(file, part, text_format(part, shops)) for part in parts_of(file)]
+        with_header = [part for part in parts if part.format.header]
+        found += with_header or parts[:1]
+    return found
 
 
-def file_format(file: LandedFile, columns: Columns) -> Format:
-    """Detect the format of a file. Its header may follow blank lines and Excel's `sep=;`.
+def text_format(part: Part, shops: tuple[ShopFormat, ...]) -> Format:
+    """Detect the format of a text. Blank lines, a title, and Excel's `sep=;` may be above its header.
 
-    Raises InputError when the header has some of our columns, but not each of them exactly once.
+    Raises InputError when a line looks like the header of orders, but fits no format.
     """
-    compressed = is_gzip(file.path)
-    head = read_head(file.path, compressed)
+    head = head_of(part)
     encoding = utf_16_encoding(head)
     text = head.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     lines = re.split(LINE_END, text, maxsplit=HEADER_MAY_START_BY_LINE)[:HEADER_MAY_START_BY_LINE]
-    above = list(takewhile(may_be_above_header, lines))
-    header = lines[len(above)] if len(above) < len(lines) else ""
-    delimiter = max(DELIMITERS, key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    found = places_of_columns(names, columns)
-    if not any(found.values()):
-        return Format(compressed, encoding, 0, ",", 0, ())
-    header_lines = len(above) + 1
-    if wrong := [columns.first_name(column) for column, places in found.items() if len(places) != 1]:
-        raise InputError(
-            f"{file.name}: line {header_lines}: column {', '.join(wrong)} missing or doubled in the header. "
-            f"Correct the file, or the names under landing.columns in segmentation.yaml, or set it aside as "
-            f"_{file.path.name}: it stops every date. Its header has {', '.join(names)[:LONGEST_HEADER]}"
-        )
-    places = tuple(places[0] for places in found.values())
-    return Format(compressed, encoding, header_lines, delimiter, len(names), places)
+    for number, line in enumerate(lines, 1):
+        if line.strip(" ") and (header := fitting_header(line, shops)):
+            return Format(encoding, number, header)
+    for number, line in enumerate(lines, 1):
+        if problem := incomplete_header(line, shops):
+            raise InputError(
+                f"{part.landed.name}: line {number}: {problem} Correct the file, or describe its columns in "
+                f"a file of formats/ (see include/docs/formats.md), or set it aside as "
+                f"_{part.landed.path.name}: it stops every date. Its header has {line[:LONGEST_HEADER]}"
+            )
+    return Format(encoding, 0, None)
 
 
-def may_be_above_header(line: str) -> bool:
-    return is_blank(line) or line.lower().startswith("sep=")
+@lru_cache(maxsize=1024)
+def fitting_header(line: str, shops: tuple[ShopFormat, ...]) -> Header | None:
+    """The line as a header of the first format whose required columns it has, each once."""
+    delimiter, names = cells_of(line)
+    for shop in shops:
+        found = places_of_columns(names, shop)
+        if not missing_columns(found.keys(), shop) and not doubled_columns(names, shop) and fits(names, shop):
+            return Header(
+                shop, line.strip(), delimiter, len(names), tuple(found.items()), telling(names, shop)
+            )
+    return None
 
 
-def is_blank(line: str) -> bool:
-    return not line.strip(" ")
+def cells_of(line: str) -> tuple[str, list[str]]:
+    """The delimiter of a header, and its names as they are compared."""
+    delimiter = max(DELIMITERS, key=line.count)
+    cells = next(csv.reader([line.replace("\0", "")], delimiter=delimiter), [])
+    return delimiter, [compared_name(cell) for cell in cells]
 
 
-def places_of_columns(header: list[str], columns: Columns) -> dict[str, list[int]]:
-    """The positions in the header at which each of our columns occurs."""
-    names = [name.lower() for name in header]
-    return {
-        column: [place for place, name in enumerate(names) if name in accepted]
-        for column, accepted in columns.names.items()
+def places_of_columns(names: Sequence[str], shop: ShopFormat) -> dict[str, int]:
+    """Where each of our columns is: at the first of its names that the header has."""
+    wanted = {column: [compared_name(name) for name in known] for column, known in shop.columns.names.items()}
+    if shop.only:
+        wanted["only"] = [compared_name(shop.only.column)]
+    found = {
+        column: next((name for name in known if name in names), None) for column, known in wanted.items()
     }
+    return {column: names.index(name) for column, name in found.items() if name is not None}
 
 
-def is_gzip(path: Path) -> bool:
-    """Whether a file is compressed, whatever its name."""
-    with path.open("rb") as stream:
-        return stream.read(len(GZIP_MARK)) == GZIP_MARK
+def missing_columns(found: Iterable[str], shop: ShopFormat) -> list[str]:
+    """The required columns that a header lacks, by the name that the format prefers."""
+    has = set(found)
+    missing = [column for column in ("invoice_no", "invoice_date", "customer_id") if column not in has]
+    if "amount" not in has and shop.columns.unit_price:
+        missing += [column for column in ("quantity", "unit_price") if column not in has]
+    elif "amount" not in has:
+        missing.append("amount")
+    if shop.only and "only" not in has:
+        missing.append("only")
+    return [shop.only.column if c == "only" and shop.only else shop.columns.names[c][0] for c in missing]
 
 
-def read_head(path: Path, compressed: bool) -> bytes:
-    """The first bytes of a file, unpacked. A damaged file gives the bytes before the damage."""
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    if not compressed:
-        return head
-    unpacking, unpacked = zlib.decompressobj(wbits=31), b""
-    for start in range(0, len(head), 256):  # in small steps: a step with damage in it gives nothing
-        try:
-            unpacked += unpacking.decompress(head[start : start + 256])
-        except zlib.error:
-            break
-        if len(unpacked) > HEAD_BYTES:
-            break
-    return unpacked
+def doubled_columns(names: Sequence[str], shop: ShopFormat) -> list[str]:
+    """The names of our columns that a header has twice."""
+    ours = {compared_name(name): name for known in shop.columns.names.values() for name in known}
+    return [ours[name] for name in dict.fromkeys(names) if name in ours and names.count(name) > 1]
+
+
+def fits(names: Sequence[str], shop: ShopFormat) -> bool:
+    """Whether a header has none of the columns that make it one of another format."""
+    return not {compared_name(name) for name in shop.unless} & set(names)
+
+
+def telling(names: Sequence[str], shop: ShopFormat) -> Places:
+    mapped = {compared_name(shop.only.column)} if shop.only else set[str]()
+    return tuple((name, names.index(name)) for name in TELLING if name in names and name not in mapped)
+
+
+@lru_cache(maxsize=1024)
+def incomplete_header(line: str, shops: tuple[ShopFormat, ...]) -> str | None:
+    """Why a line that looks like the header of orders fits no format. None for a line that does not."""
+    _, names = cells_of(line)
+    for shop in shops:
+        found = places_of_columns(names, shop)
+        if (doubled := doubled_columns(names, shop)) and not missing_columns(found.keys(), shop):
+            return f"column {', '.join(doubled)} is doubled in the header (format {shop.name})."
+    essential = ("invoice_no", "invoice_date", "customer_id", "quantity", "unit_price", "amount")
+    found_by_shop = [(len(places_of_columns(names, shop).keys() & set(essential)), shop) for shop in shops]
+    most, nearest = max(found_by_shop, key=lambda pair: pair[0])
+    if most < FEWEST_COLUMNS:
+        return None
+    lacking = missing_columns(places_of_columns(names, nearest).keys(), nearest)
+    what = f"column {', '.join(lacking)} is missing" if lacking else "some columns are of another format"
+    return f"{what} in the header for the format {nearest.name}, which is the nearest."
 
 
 def utf_16_encoding(head: bytes) -> str | None:
-    """The UTF-16 encoding of a file, or None. It shows by a byte order mark, or by the zero bytes of ASCII
+    """The UTF-16 encoding of a text, or None. It shows by a byte order mark, or by the zero bytes of ASCII
     characters."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"

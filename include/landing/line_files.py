@@ -1,9 +1,10 @@
 """Typed lines as Parquet files: what one task, which reads some blocks, leaves on disk."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,29 +13,48 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from include.landing.blocks import Block
-from include.landing.line_types import KEPT, LINE_TYPE_FOLDER
-from include.landing.reader import ReadingRules, typed_lines
+from include.landing.line_types import CANCELLATION, KEPT, LINE_TYPE_FOLDER, PURCHASE
+from include.landing.reader import EVIDENCE, ReadingRules, typed_lines
+from include.landing.rows import TOLD
 
 # The columns on disk: those of schemas.LINES but for outcome and line type, which are folders.
 SCHEMA = pa.schema(
     [
         ("file", pa.string()),
+        ("part", pa.string()),
         ("line", pa.int64()),
         ("raw", pa.string()),
         ("invoice_no", pa.string()),
         ("stock_code", pa.string()),
         ("description", pa.string()),
-        ("quantity", pa.int32()),
+        ("quantity", pa.decimal128(13, 3)),
         ("invoice_date", pa.timestamp("us")),
         ("unit_price", pa.decimal128(18, 4)),
+        ("amount", pa.decimal128(18, 4)),
+        ("refunded", pa.decimal128(18, 4)),
         ("customer_id", pa.string()),
         ("country", pa.string()),
         ("reason", pa.string()),
     ]
 )
+MOST_VALUES = 10  # of a column, that people are told
 ROWS_AT_ONCE = 60_000  # at least, of a row group: small files are put together
 
-Counts = dict[str, dict[str, int]]  # by file: lines by reject reason, those without as `kept`
+Values = dict[str, list[str]]  # by column
+
+
+class PartLines(BaseModel):
+    """What some lines of a part of a landed file are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    part: str | None
+    counts: dict[str, int]  # lines by reject reason, those without as `kept`
+    proofs: dict[str, int] = {}  # of dates and numbers: by what it is evidence of, the first such line
+    newest: datetime | None = None  # the latest invoice date of a kept line
+    with_plus: int = 0  # cancellations that are written with a plus
+    values: Values = {}  # of the currency, and of other columns that change what a line means
 
 
 class WrittenLines(BaseModel):
@@ -43,7 +63,7 @@ class WrittenLines(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     parquet: list[str]  # the files, relative to the folder
-    counts: Counts
+    parts: list[PartLines]
 
 
 @dataclass
@@ -93,13 +113,79 @@ def line_files(folder: Path, name: str) -> Iterator[LineFiles]:
 
 def write_blocks(blocks: Sequence[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
     """Read blocks, and write their typed lines below the folder, to files with this name."""
-    counts: dict[str, Counter[str]] = {block.file.name: Counter() for block in blocks}
+    found = [PartLines(file=block.file.name, part=block.file.part.name, counts={}) for block in blocks]
     with line_files(folder, name) as files:
         for lines in typed_lines(blocks, rules):
             files.write(lines)
-            reason = pl.col("reason").fill_null(KEPT)
-            for file, why, count in lines.group_by("file", reason).len().iter_rows():
-                counts[file][why] += count
-    return WrittenLines(
-        parquet=list(files.writers), counts={file: dict(found) for file, found in counts.items()}
+            found += parts_of_lines(lines)
+    return WrittenLines(parquet=list(files.writers), parts=added_up(found))
+
+
+def parts_of_lines(lines: pl.DataFrame) -> list[PartLines]:
+    """What typed lines are, for each part of a file; several for some, to be added up."""
+    kept, plus = pl.col("reason").is_null(), pl.col("line_type") == CANCELLATION
+    plus &= ((pl.col("quantity") > 0) & (pl.col("unit_price") > 0)) | (pl.col("amount") > 0)
+    groups = lines.group_by("file", "part", pl.col("reason").fill_null(KEPT)).agg(
+        pl.len(), pl.col("invoice_date").filter(kept).max(), plus.sum().alias("plus")
+    )
+    found = [
+        PartLines(file=file, part=part, counts={why: count}, newest=newest, with_plus=with_plus)
+        for file, part, why, count, newest, with_plus in groups.iter_rows()
+    ]
+    return [*found, *proofs_of_lines(lines), *values_of_lines(lines)]
+
+
+def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
+    order, marks = (pl.col(name).fill_null("") for name in EVIDENCE)
+    proving = lines.select("file", "part", "line", order, marks).filter(
+        (pl.col("order") != "") | (pl.col("marks") != "")
+    )
+    first = proving.group_by("file", "part", *EVIDENCE).agg(pl.col("line").min())
+    return [
+        PartLines(
+            file=file, part=part, counts={}, proofs=dict.fromkeys([*order.split(), *marks.split()], line)
+        )
+        for file, part, order, marks, line in first.iter_rows()
+    ]
+
+
+def values_of_lines(lines: pl.DataFrame) -> list[PartLines]:
+    """The values of the currency and the telling columns in lines that are orders."""
+    columns = ["currency", *(name for name in lines.columns if name.startswith(TOLD))]
+    with_values = [name for name in columns if lines.get_column(name).null_count() < lines.height]
+    orders = lines.filter(pl.col("line_type").is_in([PURCHASE, CANCELLATION]))
+    found = []
+    for name in with_values:
+        text = pl.col(name).str.strip_chars()
+        some = orders.group_by("file", "part").agg(text.filter(text != "").unique().sort().head(MOST_VALUES))
+        for file, part, values in some.iter_rows():
+            found.append(PartLines(file=file, part=part, counts={}, values={name.removeprefix(TOLD): values}))
+    return found
+
+
+def added_up(found: Iterable[PartLines]) -> list[PartLines]:
+    """The same with each part of a file once."""
+    by_part: dict[tuple[str, str | None], list[PartLines]] = {}
+    for lines in found:
+        by_part.setdefault((lines.file, lines.part), []).append(lines)
+    return [sum_of(parts) for parts in by_part.values()]
+
+
+def sum_of(parts: Sequence[PartLines]) -> PartLines:
+    counts, values = Counter[str](), dict[str, set[str]]()
+    proofs = dict[str, int]()
+    for part in parts:
+        counts.update(part.counts)
+        for word, line in part.proofs.items():
+            proofs[word] = min(line, proofs.get(word, line))
+        for name, some in part.values.items():
+            values.setdefault(name, set()).update(some)
+    return PartLines(
+        file=parts[0].file,
+        part=parts[0].part,
+        counts=dict(counts),
+        proofs=proofs,
+        newest=max((part.newest for part in parts if part.newest), default=None),
+        with_plus=sum(part.with_plus for part in parts),
+        values={name: sorted(some)[:MOST_VALUES] for name, some in values.items()},
     )

@@ -1,18 +1,8 @@
 """Reading: a landed file becomes typed lines and rejects. Neither Spark nor Airflow is needed.
 
-Columns are found by the names in the file's header, in any order; other columns are ignored. Numbers are
-in English notation (1,234.50 or 1.2345e3), and the customer id 17850.0 is 17850. A line that cannot be
-typed is rejected with its text and the first reason that applies:
-
-    file_damaged               a compressed file breaks off here
-    no_header                  the file's first line has none of our columns
-    zero_byte                  in the line: the file is no text, or damaged
-    wrong_number_of_fields     fewer or more than in the header, or quotes that do not close
-    quantity_unreadable        not a whole number of at most 32 bits
-    unit_price_unreadable      not a number, or beyond DECIMAL(18,4): nothing is rounded
-    amount_out_of_range        quantity times unit price is a trillion or more, such as a barcode as price
-    invoice_date_unreadable    none of the configured formats
-    invoice_date_out_of_range  before earliest_date or after latest_date
+Columns are found by the names in the file's header, as its shop's format says (shop_formats.py). Dates and
+numbers are read by evidence (dates.py, values.py), customer ids as in customer_ids.py. Why a line is
+rejected, and what types of lines there are, is in outcomes.py.
 
 Most lines are in the usual spelling and take the fast pass. The complete one reads what that leaves.
 """
@@ -20,40 +10,50 @@ Most lines are in the usual spelling and take the fast pass. The complete one re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
-from functools import partial
 
 import polars as pl
 
 from include.landing.blocks import Block
+from include.landing.customer_ids import customer_ids
 from include.landing.dates import date_times
+from include.landing.evidence import COMMA, POINT
 from include.landing.fields import fields, plain_fields, unquoted
-from include.landing.formats import Format
-from include.landing.line_types import (
-    CANCELLATION,
-    KEPT,
-    MISSING_CUSTOMER,
-    OTHER,
-    PURCHASE,
-    PURCHASE_INVOICE,
-    REJECTED,
+from include.landing.formats import Format, Header
+from include.landing.line_types import CANCELLATION, PURCHASE
+from include.landing.outcomes import (
+    LARGEST_QUANTITY,
+    MONEY,
+    NUMBERS,
+    QUANTITY,
+    has_value,
+    is_counted,
+    is_plausible,
+    line_type,
+    numbers_of,
+    outcome,
+    reason,
 )
 from include.landing.records import records, text_of_records
-from include.landing.values import customer_ids, scaled_numbers
+from include.landing.rows import LANDED, TOLD, filled_down, landed_text
+from include.landing.values import scaled_numbers
 from include.settings import Landing, Segmentation
+from include.shop_formats import Decimals
 
 NO_BREAK_SPACE = "\u00a0"
-USUAL_PRICE = r"^[0-9]{1,7}(\.[0-9]{0,4})?$"
 USUAL_QUANTITY = r"^-?[0-9]{1,5}$"
-PRICE = pl.Decimal(18, 4)
-LARGEST_AMOUNT = 10**12  # no line reaches it, so the sums of customers stay within schemas.MONEY
-LARGEST_INTEGER = 2**31
+USUAL_NUMBER: dict[Decimals | None, str] = {
+    POINT: r"^[0-9]{1,7}(\.[0-9]{0,4})?$",
+    COMMA: r"^[0-9]{1,7}(,[0-9]{0,4})?$",
+    None: r"^[0-9]{1,7}$",
+}
+PROOF = r"[.,][0-9]{1,2}$"  # at the end of a number: its mark is that of decimals
+PROVEN_EVERY = 16  # lines, in the fast pass: one line is proof enough for its file
 LINES_AT_ONCE = 50_000
-LANDED = [
-    *["invoice_no", "stock_code", "description", "quantity", "invoice_date", "unit_price", "customer_id"],
-    "country",
+TYPED = [
+    *["file", "part", "line", "raw", "invoice_no", "stock_code", "description", "quantity", "invoice_date"],
+    *["unit_price", "amount", "refunded", "customer_id", "country", "reason", "outcome", "line_type"],
 ]
-TYPED = ["file", "line", "raw", *LANDED, "reason", "outcome", "line_type"]
+EVIDENCE = ["order", "marks"]  # what the date proves, and what the numbers do: words with a blank between
 
 
 @dataclass(frozen=True)
@@ -62,41 +62,53 @@ class ReadingRules:
 
     landing: Landing
     time_zone: str
+    guest_ids: tuple[str, ...]
 
     @classmethod
     def of(cls, settings: Segmentation) -> "ReadingRules":
-        return cls(settings.landing, settings.time_zone)
+        return cls(settings.landing, settings.time_zone, tuple(settings.guest_ids))
 
 
 def typed_lines(blocks: Iterable[Block], rules: ReadingRules) -> Iterator[pl.DataFrame]:
-    """The lines of blocks, many at a time: TYPED. Each is there once, with a reason if it is rejected; a kept
-    purchase or cancellation has no `raw`. A rejected line keeps whatever could be read."""
+    """The lines of blocks, many at a time: TYPED, EVIDENCE, the currency and the telling columns. Each is
+    there once, with a reason if it is rejected; a kept purchase or cancellation has no `raw`. A rejected
+    line keeps whatever could be read."""
     for form, found in records_of_alike_files(blocks):
         yield typed(found, form, rules)
 
 
 def typed(found: pl.DataFrame, form: Format, rules: ReadingRules) -> pl.DataFrame:
     """Records as typed lines. Raises RuntimeError where some are lost or doubled, whatever the input."""
-    if form.width:
-        usual, others = fast_pass(found, form, rules)
+    header = form.header
+    if header and not header.shop.fill_down:
+        usual, others = fast_pass(found, form, header, rules)
         lines = usual if others.is_empty() else pl.concat([usual, complete_pass(others, form, rules)])
     else:
         lines = complete_pass(found, form, rules)
     if lines.height != found.height:
         raise RuntimeError(f"{found.height:,} records were read as {lines.height:,} lines")
-    return lines
+    return with_shop(lines) if rules.landing.shop_from == "folder" else lines
+
+
+def with_shop(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines with the first folder of their file before invoice and customer."""
+    shop = pl.col("file").str.extract("^([^/]+/)").fill_null("")
+    return lines.with_columns(pl.concat_str(shop, name).alias(name) for name in ("invoice_no", "customer_id"))
 
 
 def records_of_alike_files(blocks: Iterable[Block]) -> Iterator[tuple[Format, pl.DataFrame]]:
-    """The records of blocks with their file's name, those of small files together."""
+    """The records of blocks with their file's name and part, those of small files together. A file whose
+    order's fields are filled down stays whole."""
     waiting = defaultdict[Format, list[pl.DataFrame]](list)
     lines = Counter[Format]()
     for block in blocks:
-        form, name = block.file.format.of_lines, pl.lit(block.file.name).alias("file")
+        form = block.file.format.of_lines
+        stays_whole = form.header is not None and form.header.shop.fill_down
+        names = pl.lit(block.file.name).alias("file"), pl.lit(block.file.part.name, pl.String).alias("part")
         for found in records(block.file, block.start, block.end, block.first_line):
-            waiting[form].append(found.with_columns(name))
+            waiting[form].append(found.with_columns(names))
             lines[form] += found.height
-            if lines[form] >= LINES_AT_ONCE:
+            if lines[form] >= LINES_AT_ONCE and not stays_whole:
                 yield form, text_of_records(pl.concat(waiting.pop(form)))
                 lines[form] = 0
     for form, parts in waiting.items():
@@ -106,32 +118,56 @@ def records_of_alike_files(blocks: Iterable[Block]) -> Iterator[tuple[Format, pl
 # -- the fast pass ------------------------------------------------------------------------------
 
 
-def fast_pass(found: pl.DataFrame, form: Format, rules: ReadingRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+def fast_pass(
+    found: pl.DataFrame, form: Format, header: Header, rules: ReadingRules
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The records in the usual spelling, typed; and the others as they are.
 
-    The usual spelling has no quotes, whole numbers in digits, and prices with at most four decimals. The
+    The usual spelling has no quotes, whole quantities in digits, and money with at most four decimals. The
     complete pass would type these records equally. A test compares the two.
     """
     unusual = pl.any_horizontal(
         pl.col("raw").str.contains(text, literal=True) for text in ('"', NO_BREAK_SPACE, "\0")
     )
-    is_usual = found.select(~unusual & ~pl.col("damaged")).to_series()
+    is_usual = found.select(~unusual & ~pl.col("damaged") & ~pl.col("cut_off")).to_series()
     usual = found.filter(is_usual)
-    text = usual.hstack(landed_text(plain_fields(usual.get_column("raw"), form), form))
-    values = with_dates_and_ids(text, rules).with_columns(
-        quantity=pl.when(pl.col("quantity").str.contains(USUAL_QUANTITY)).then(
-            pl.col("quantity").cast(pl.Int32, strict=False)
-        ),
-        unit_price=pl.when(pl.col("unit_price").str.contains(USUAL_PRICE)).then(
-            pl.col("unit_price").cast(PRICE, strict=False)
-        ),
-    )
-    is_read = values.select(
-        pl.col("quantity").is_not_null() & pl.col("unit_price").is_not_null() & is_plausible(rules.landing)
-    ).to_series()
-    is_kept = is_read.fill_null(value=False)
+    text = usual.hstack(landed_text(plain_fields(usual.get_column("raw"), form), header))
+    numbers, decimals = numbers_of(header), form.notation.decimals
+    marks = proofs(text, [name for name in numbers if name != "quantity"], decimals)
+    read = with_dates_and_ids(text, form, rules)
+    values = read.with_columns(usual_number(name, decimals) for name in numbers)
+    is_kept = values.select(is_read(header, rules.landing)).to_series().fill_null(value=False)
     left = pl.concat([found.filter(~is_usual), usual.filter(~is_kept)])
-    return finished(values.filter(is_kept).with_columns(reason=pl.lit(None, pl.String))), left
+    kept = values.with_columns(marks).filter(is_kept).with_columns(reason=pl.lit(None, pl.String))
+    return finished(kept, header), left
+
+
+def usual_number(name: str, decimals: Decimals | None) -> pl.Expr:
+    """A number in the usual spelling; null for any other."""
+    text = pl.col(name)
+    if name == "quantity":
+        whole = pl.when(text.str.contains(USUAL_QUANTITY)).then(text.cast(pl.Int32, strict=False))
+        return whole.cast(QUANTITY).alias(name)
+    pointed = text.str.replace(",", ".", literal=True) if decimals == COMMA else text
+    return (
+        pl.when(text.str.contains(USUAL_NUMBER[decimals])).then(pointed.cast(MONEY, strict=False)).alias(name)
+    )
+
+
+def is_read(header: Header, landing: Landing) -> pl.Expr:
+    """Whether the fast pass has read all of a line."""
+    numbers = [pl.col(name).is_not_null() for name in numbers_of(header)]
+    return pl.all_horizontal(*numbers, is_counted(header), is_plausible(landing), ~pl.col("has_damaged_id"))
+
+
+def proofs(text: pl.DataFrame, numbers: list[str], decimals: Decimals | None) -> pl.Series:
+    """Which lines prove the mark of decimals: of some lines only, since the file has many."""
+    marks = pl.repeat(None, text.height, dtype=pl.String, eager=True).alias("marks")
+    if decimals is None or not text.height or not numbers:
+        return marks
+    some = pl.int_range(0, text.height, PROVEN_EVERY, eager=True)
+    proven = text.get_column(numbers[0]).gather(some).str.contains(PROOF).fill_null(value=False)
+    return marks.scatter(some.filter(proven), decimals)
 
 
 # -- the complete pass --------------------------------------------------------------------------
@@ -139,75 +175,76 @@ def fast_pass(found: pl.DataFrame, form: Format, rules: ReadingRules) -> tuple[p
 
 def complete_pass(found: pl.DataFrame, form: Format, rules: ReadingRules) -> pl.DataFrame:
     """All records, typed or rejected with a reason."""
+    header = form.header
+    if header is None:
+        empty = [pl.lit(None, pl.String).alias(name) for name in [*LANDED, *EVIDENCE]]
+        unread = found.with_columns(empty).with_columns(pl.col("invoice_date").cast(pl.Datetime("us")))
+        return finished(
+            unread.with_columns(has_fields=pl.lit(value=False)).with_columns(
+                reason=reason(form, rules.landing)
+            ),
+            None,
+        )
     spaced = found.get_column("raw").str.replace_all(NO_BREAK_SPACE, " ", literal=True)
-    cells = fields(spaced, form) if form.width else pl.DataFrame(height=found.height)
-    text = found.hstack(landed_text(cells, form).select(unquoted(pl.all())))
-    values = with_dates_and_ids(text, rules).with_columns(
-        has_fields=pl.col("invoice_no").is_not_null(),
-        quantity=scaled_numbers(text.get_column("quantity"), 0),
-        scaled_price=scaled_numbers(text.get_column("unit_price"), PRICE.scale),
-    )
-    is_integer = pl.col("quantity").is_between(-LARGEST_INTEGER, LARGEST_INTEGER - 1)
-    in_range = values.with_columns(
-        quantity=pl.when(is_integer).then(pl.col("quantity")), unit_price=price_of(pl.col("scaled_price"))
-    )
-    reasoned = in_range.with_columns(reason=reason(form, rules.landing))
-    return finished(reasoned.with_columns(pl.col("quantity").cast(pl.Int32)))
+    text = found.hstack(landed_text(fields(spaced, form), header).select(unquoted(pl.all())))
+    text = text.with_columns(has_fields=pl.col("invoice_no").is_not_null())
+    text = filled_down(text) if header.shop.fill_down else text
+    values = with_dates_and_ids(text, form, rules)
+    has_refund = pl.col("refunded").str.strip_chars() != ""
+    values = with_numbers(values.with_columns(has_refund=has_refund.fill_null(value=False)), form, header)
+    reasoned = values.with_columns(reason=reason(form, rules.landing))
+    return finished(reasoned.with_columns(as_decimal(name) for name in numbers_of(header)), header)
 
 
-def price_of(scaled: pl.Expr) -> pl.Expr:
-    """A number of 1/10,000 as a decimal."""
-    digits = scaled.abs().cast(pl.String).str.zfill(PRICE.scale + 1)
+def with_numbers(text: pl.DataFrame, form: Format, header: Header) -> pl.DataFrame:
+    """The same with the numbers as whole ones, times ten to the power of their scale; and what they are
+    evidence of as `marks`."""
+    numbers = numbers_of(header)
+    read = {
+        name: scaled_numbers(text.get_column(name), NUMBERS[name].scale, form.notation.decimals)
+        for name in numbers
+    }
+    values = text.with_columns(found["number"].alias(name) for name, found in read.items())
+    if "quantity" in read:
+        largest = LARGEST_QUANTITY * 10**QUANTITY.scale
+        is_quantity = pl.col("quantity").is_between(-largest, largest, closed="left")
+        values = values.with_columns(pl.when(is_quantity).then("quantity"))
+    marks = pl.DataFrame([found["mark"].alias(name) for name, found in read.items()])
+    return values.hstack(marks.select(marks=pl.concat_str(pl.all(), separator=" ", ignore_nulls=True)))
+
+
+def as_decimal(name: str) -> pl.Expr:
+    """A whole number, times ten to the power of the column's scale, as the decimal."""
+    scaled, kind = pl.col(name), NUMBERS[name]
+    digits = scaled.abs().cast(pl.String).str.zfill(kind.scale + 1)
     sign = pl.when(scaled < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    whole, decimals = digits.str.head(-PRICE.scale), digits.str.tail(PRICE.scale)
-    return pl.concat_str([sign, whole, pl.lit("."), decimals]).cast(PRICE)
-
-
-def reason(form: Format, landing: Landing) -> pl.Expr:
-    """Why a line cannot be typed: the first reason of the module's text that applies, or null."""
-    quantity, price = pl.col("quantity").abs(), pl.col("scaled_price").abs()
-    smallest_too_large = (LARGEST_AMOUNT * 10**PRICE.scale + quantity - 1) // quantity
-    return (
-        pl.when(pl.col("damaged"))
-        .then(pl.lit("file_damaged"))
-        .when(pl.lit(form.width == 0))
-        .then(pl.lit("no_header"))
-        .when(pl.col("raw").str.contains("\0", literal=True))
-        .then(pl.lit("zero_byte"))
-        .when(~pl.col("has_fields"))
-        .then(pl.lit("wrong_number_of_fields"))
-        .when(pl.col("quantity").is_null())
-        .then(pl.lit("quantity_unreadable"))
-        .when(pl.col("scaled_price").is_null())
-        .then(pl.lit("unit_price_unreadable"))
-        .when((quantity > 0) & (price >= smallest_too_large))
-        .then(pl.lit("amount_out_of_range"))
-        .when(pl.col("invoice_date").is_null())
-        .then(pl.lit("invoice_date_unreadable"))
-        .when(~is_plausible(landing))
-        .then(pl.lit("invoice_date_out_of_range"))
-    )
+    whole, decimals = digits.str.head(-kind.scale), digits.str.tail(kind.scale)
+    return pl.concat_str([sign, whole, pl.lit("."), decimals]).cast(kind).alias(name)
 
 
 # -- what both passes do ------------------------------------------------------------------------
 
 
-def landed_text(cells: pl.DataFrame, form: Format) -> pl.DataFrame:
-    """The columns LANDED as text. All are null where the fields are."""
-    if not form.width:
-        return pl.DataFrame(schema=dict.fromkeys(LANDED, pl.String)).clear(cells.height)
-    return cells.select(
-        pl.col(str(place)).alias(name) for name, place in zip(LANDED, form.places, strict=True)
-    )
+def with_dates_and_ids(text: pl.DataFrame, form: Format, rules: ReadingRules) -> pl.DataFrame:
+    """The same with the columns typed that both passes read alike, and what a date is evidence of as `order`.
+    Each of their values is there for many lines, and read once."""
 
+    def dates(texts: pl.Series) -> pl.Series:
+        patterns = form.header.shop.date_patterns if form.header else ()
+        order = form.notation.date_order
+        return date_times(texts.str.strip_chars(" "), order, patterns, rules.time_zone).to_struct("date")
 
-def with_dates_and_ids(text: pl.DataFrame, rules: ReadingRules) -> pl.DataFrame:
-    """The same with the columns typed that both passes read alike. Each of their values is there for many
-    lines, and read once."""
+    def ids(texts: pl.Series) -> pl.Series:
+        return customer_ids(texts, rules.guest_ids)
+
+    date = read_once_each(text.get_column("invoice_date"), dates)
+    customer = read_once_each(text.get_column("customer_id"), ids)
     return text.with_columns(
         pl.col("invoice_no").str.strip_chars(" "),
-        invoice_date=read_once_each(text.get_column("invoice_date"), partial(times, rules=rules)),
-        customer_id=read_once_each(text.get_column("customer_id"), customer_ids),
+        invoice_date=date.struct.field("time"),
+        order=date.struct.field("order"),
+        customer_id=customer.struct.field("id"),
+        has_damaged_id=customer.struct.field("is_damaged").fill_null(value=False),
     )
 
 
@@ -218,38 +255,36 @@ def read_once_each(texts: pl.Series, read: Callable[[pl.Series], pl.Series]) -> 
     return texts.to_frame("text").join(values, on="text", how="left", maintain_order="left").to_series(1)
 
 
-def times(texts: pl.Series, rules: ReadingRules) -> pl.Series:
-    return date_times(texts.str.strip_chars(" "), rules.landing.date_formats, rules.time_zone)
-
-
-def is_plausible(landing: Landing) -> pl.Expr:
-    first, last = (
-        datetime.combine(day, at)
-        for day, at in ((landing.earliest_date, time.min), (landing.latest_date, time.max))
+def finished(values: pl.DataFrame, header: Header | None) -> pl.DataFrame:
+    """The lines with outcome, line type and evidence, as typed_lines gives them."""
+    unused = [name for name in NUMBERS if header is None or name not in numbers_of(header)]
+    lines = values.with_columns(pl.lit(None, NUMBERS[name]).alias(name) for name in unused)
+    lines = lines.with_columns(refunds(header)).with_columns(line_type=line_type(header), outcome=outcome())
+    is_order = pl.col("line_type").is_in([PURCHASE, CANCELLATION])
+    kept = lines.with_columns(
+        pl.when(~is_order).then(pl.col("raw")).alias("raw"),
+        invoice_key(header),
     )
-    return pl.col("invoice_date").is_between(pl.lit(first), pl.lit(last))
+    told = [name for name in values.columns if name.startswith(TOLD)]
+    return kept.select(*TYPED, *EVIDENCE, "currency", *told)
 
 
-def finished(values: pl.DataFrame) -> pl.DataFrame:
-    """The lines with outcome and line type, as TYPED."""
-    is_kept = pl.col("reason").is_null()
-    sold = (
-        pl.col("invoice_no").str.contains(PURCHASE_INVOICE)
-        & (pl.col("quantity") > 0)
-        & (pl.col("unit_price") > 0)
+def refunds(header: Header | None) -> pl.Expr:
+    """What was given back of a line: the landed refund, or all of a line whose order was refunded."""
+    refunded = pl.col("refunded")
+    if header is None or not header.shop.only or "refunded" in header.place_of:
+        return refunded
+    whole = pl.col("amount")
+    if "unit_price" in numbers_of(header):
+        whole = (pl.col("quantity") * pl.col("unit_price")).cast(MONEY, strict=False)
+    return pl.when(has_value("only", header.shop.only.refunded)).then(whole).alias("refunded")
+
+
+def invoice_key(header: Header | None) -> pl.Expr:
+    """The invoice number; with its day before it, where a till starts again at 1."""
+    number = pl.col("invoice_no")
+    if header is None or header.shop.invoice_is == "number":
+        return number
+    return pl.concat_str(pl.col("invoice_date").dt.date().cast(pl.String), pl.lit("/"), number).alias(
+        "invoice_no"
     )
-    line_type = (
-        pl.when(~is_kept)
-        .then(pl.lit(OTHER))
-        .when(pl.col("customer_id").is_null())
-        .then(pl.lit(MISSING_CUSTOMER))
-        .when(sold)
-        .then(pl.lit(PURCHASE))
-        .when(pl.col("invoice_no").str.slice(0, 1).is_in(["C", "c"]))
-        .then(pl.lit(CANCELLATION))
-        .otherwise(pl.lit(OTHER))
-    )
-    outcome = pl.when(is_kept).then(pl.lit(KEPT)).otherwise(pl.lit(REJECTED))
-    lines = values.with_columns(outcome=outcome, line_type=line_type)
-    decided = pl.col("line_type").is_in([PURCHASE, CANCELLATION])
-    return lines.with_columns(raw=pl.when(~decided).then(pl.col("raw"))).select(TYPED)

@@ -51,7 +51,8 @@ class Joins:
 
 def records(file: FormattedFile, start: int, end: int, first_line: int) -> Iterator[pl.DataFrame]:
     """The records below the header in a part of a file: `line`, the number of the first line; `raw`, the
-    text with its line end; `damaged`, whether the file breaks off in this record, the last one.
+    text with its line end; and of the last one, `damaged`, whether a packed file breaks off in it, and
+    `cut_off`, whether it lacks the line end that the others have.
 
     Blank lines are among them. `text_of_records` leaves them out, for many small files in one go: a Polars
     expression takes a fraction of a millisecond, whether for one line or for a thousand.
@@ -66,11 +67,23 @@ def records(file: FormattedFile, start: int, end: int, first_line: int) -> Itera
         joins = all_joins(lines, form, below=form.header_lines - number + 1)
         taken = lines.count if chunk.is_last else joins.open_from
         found = joined(lines, joins, number)
-        found = with_damage(found, lines, number, form) if chunk.breaks_off else found
+        if chunk.breaks_off:
+            found = with_damage(found, lines, number, form)
+        elif chunk.is_last and form.width and is_cut_off(lines, number):
+            found = found.with_columns(last_only(found, "cut_off"))
         edges = [form.header_lines + 1, number + taken + chunk.breaks_off]
         begin, behind = np.searchsorted(found.get_column("line").to_numpy(), edges)
         yield found[begin:behind]
         waiting, number = [data[int(lines.edges[taken]) :]], number + taken
+
+
+def line_text(file: FormattedFile, number: int) -> str | None:
+    """The text of the record that begins at a line of a part; None where none does."""
+    for found in records(file, 0, file.part.size, 1):
+        here = text_of_records(found.filter(pl.col("line") == number))
+        if here.height:
+            return str(here.get_column("raw")[0])
+    return None
 
 
 def text_of_records(found: pl.DataFrame) -> pl.DataFrame:
@@ -207,12 +220,17 @@ def every_second(joins: Flags) -> Flags:
 
 
 def joined(lines: Lines, joins: Joins, first_number: int) -> pl.DataFrame:
-    """The records of lines: line, raw, damaged. From Series, since a schema would take longer than small
-    files do."""
+    """The records of lines: line, raw, damaged, cut_off. From Series, since a schema would take longer than
+    small files do."""
     numbers = np.arange(first_number, first_number + lines.count)
-    undamaged = np.zeros(lines.count, np.bool_)
+    whole = np.zeros(lines.count, np.bool_)
     found = pl.DataFrame(
-        [pl.Series("line", numbers), lines.text.alias("raw"), pl.Series("damaged", undamaged)]
+        [
+            pl.Series("line", numbers),
+            lines.text.alias("raw"),
+            pl.Series("damaged", whole),
+            pl.Series("cut_off", whole),
+        ]
     )
     first, last = joins.first[joins.is_record], joins.last[joins.is_record]
     if not len(first):
@@ -220,16 +238,30 @@ def joined(lines: Lines, joins: Joins, first_number: int) -> pl.DataFrame:
     change = np.zeros(lines.count + 1, np.int64)
     np.add.at(change, first + 1, 1)
     np.add.at(change, last + 1, -1)
-    whole = found.get_column("raw").scatter(first, texts(lines, first, last))
-    return found.with_columns(whole).filter(np.cumsum(change)[:-1] == 0)
+    joined_text = found.get_column("raw").scatter(first, texts(lines, first, last))
+    return found.with_columns(joined_text).filter(np.cumsum(change)[:-1] == 0)
+
+
+def is_cut_off(lines: Lines, first_number: int) -> bool:
+    """Whether the last line of a file lacks the line end that the lines before it have."""
+    has_others = first_number + lines.count > 2
+    return has_others and is_half(lines)
+
+
+def is_half(lines: Lines) -> bool:
+    return lines.count > 0 and not lines.text[-1].endswith(("\n", "\r"))
+
+
+def last_only(found: pl.DataFrame, name: str) -> pl.Series:
+    """A column that is true for the last record."""
+    return pl.Series(name, np.arange(found.height) == found.height - 1)
 
 
 def with_damage(found: pl.DataFrame, lines: Lines, first_number: int, form: Format) -> pl.DataFrame:
     """The same with the last record marked as damaged. Where the file breaks off after a line end, or in its
     header, that is an empty one."""
     following = first_number + lines.count
-    is_half = lines.count and not lines.text[-1].endswith(("\n", "\r"))
-    if is_half and following - 1 > form.header_lines:
-        return found.with_columns(damaged=pl.int_range(pl.len()) == pl.len() - 1)
-    empty = {"line": [following], "raw": [""], "damaged": [True]}
+    if is_half(lines) and following - 1 > form.header_lines:
+        return found.with_columns(last_only(found, "damaged"))
+    empty = {"line": [following], "raw": [""], "damaged": [True], "cut_off": [False]}
     return pl.concat([found, pl.DataFrame(empty, schema=found.schema)])

@@ -37,7 +37,7 @@ def bytes_to_read(task: str, lake: Lake, settings: Segmentation) -> int:
         return new_bytes(lake, ingested)
     cleaned = read_cleaned(lake.cleaned(settings.clean_fingerprint))
     if task == "clean":
-        names = files_to_clean(ingested, cleaned, drop_repeats=settings.duplicates == "drop")
+        names = files_to_clean(ingested, cleaned, across_files=settings.compares_files)
         return sum(ingested.files[name].size for name in names)
     return (
         sum(ingested.files[name].size for name in cleaned.files if name in ingested.files)

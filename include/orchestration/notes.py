@@ -72,6 +72,8 @@ def ingest_parts(record: StageRecord) -> list[str]:
     parts = [f"{record.files_converted:,} new files" if record.files_converted else "nothing new"]
     if record.files_not_counted:
         parts.append(f"{len(record.files_not_counted):,} files not counted")
+    if record.files_gone:
+        parts.append(f"{len(record.files_gone):,} files gone")
     return parts
 
 

@@ -124,6 +124,7 @@ class Quality:
     record: RunRecord
     warnings: Sequence[str]
     not_counted: Mapping[str, str]  # landed files that are not counted, with the reason
+    gone: Mapping[str, int]  # the files that are gone since the run before, with the lines they had kept
     stages: TablePage[Stage]
     rejects: TablePage[Reject]
     files: TablePage[FileFacts]
@@ -135,11 +136,12 @@ class Quality:
 def read_quality(chosen: Chosen, view: View) -> Quality:
     record = read_run_record(chosen.folder)
     runs, left_out = read_runs(chosen)
-    not_counted = record.stages["ingest"].files_not_counted or {}
+    ingest = record.stages["ingest"]
     return Quality(
         record=record,
         warnings=all_warnings(record.stages),
-        not_counted=not_counted,
+        not_counted=ingest.files_not_counted or {},
+        gone=ingest.files_gone or {},
         stages=STAGES.shown(view, list(record.stages.items())),
         rejects=REJECTS.shown(view, rejects_of(record, chosen.folder)),
         files=FILES.shown(view, files_of(record)),

@@ -56,9 +56,7 @@ def alerts(
 
 
 def old_data(as_of: date, with_sales: Collection[date], limits: Alerts) -> list[str]:
-    """Nothing was bought for long before the as-of date, or nothing at all."""
-    if not with_sales:
-        return [f"nothing that counts was bought before {as_of}"]
+    """Nothing was bought for long before the as-of date."""
     newest = max(with_sales)
     days = (as_of - newest).days
     if days <= limits.old_data_days:
@@ -77,9 +75,9 @@ def missing_files(now: Figures, settings: Segmentation) -> list[str]:
     all landed at once do not show what is usual.
     """
     deliveries = delivery_days(now.files, ZoneInfo(settings.time_zone))
-    gaps = [(after - before).days for before, after in pairwise(deliveries)][-LAST_GAPS:]
-    if len(gaps) < FEWEST_GAPS:
+    if not knows_usual_gaps(deliveries):
         return []
+    gaps = [(after - before).days for before, after in pairwise(deliveries)][-LAST_GAPS:]
     days, usual = (now.as_of - deliveries[-1]).days, max(gaps)
     if days <= usual + settings.alerts.late_file_days:
         return []
@@ -87,6 +85,11 @@ def missing_files(now: Figures, settings: Segmentation) -> list[str]:
         f"no new file for {days} days, since {deliveries[-1]}; the last {len(gaps)} gaps between files were "
         f"of {usual} days at most (alerts.late_file_days: {settings.alerts.late_file_days})"
     ]
+
+
+def knows_usual_gaps(deliveries: Collection[date]) -> bool:
+    """There were enough deliveries to see how far apart they usually are."""
+    return len(deliveries) > FEWEST_GAPS
 
 
 def delivery_days(files: Mapping[str, InputFile], time_zone: ZoneInfo) -> list[date]:

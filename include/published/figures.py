@@ -1,10 +1,15 @@
 """The figures of a snapshot that alerts compare with those of an earlier one, from a few small files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.errors import OutdatedError
 from include.lake.paths import Lake
@@ -14,6 +19,9 @@ from include.published.tables import SEGMENT_SUMMARY
 
 # Snapshots further apart than this are not compared: over more than a week everything may change.
 FARTHEST_DAYS = 7
+MOST_NAMED = 100  # customers of a row group
+
+N = TypeVar("N", int, Decimal)
 
 
 @dataclass(frozen=True)
@@ -51,13 +59,55 @@ def earlier_figures(lake: Lake, as_of: date, variant: str | None, fingerprint: s
     return None
 
 
-def days_with_sales(folder: Path) -> set[date]:
-    """The days on which some customer of the snapshot made his last purchase.
+def files_judged_before(lake: Lake) -> Mapping[str, InputFile]:
+    """The landed files of the newest snapshot; none where it cannot be read."""
+    try:
+        return read_run_record(lake.latest.resolve()).input_files
+    except OutdatedError:
+        return {}
 
-    For the day before the as-of date these are all days with sales. For an earlier one there may have been
+
+@dataclass(frozen=True)
+class CustomerFigures:
+    """The customers of a snapshot, as far as warnings look at them."""
+
+    customers: int
+    one_order: int  # customers with exactly one
+    orders: int
+    most_orders: tuple[str, int]  # the customer with the most of them
+    gross: Decimal
+    most_gross: tuple[str, Decimal]
+    less_than_nothing: Mapping[str, Decimal]  # what customers returned, where that is negative; some of them
+    days: Collection[date]  # on which some customer made his last purchase
+
+
+def read_customer_figures(folder: Path) -> CustomerFigures:
+    """The figures of the customers in a snapshot's folder. There is at least one customer.
+
+    For the day before the as-of date `days` are all days with sales. For an earlier one there may have been
     sales of customers who all came again.
     """
-    found = set[date]()
-    for rows in read_customers(folder, ["last_purchase_date"]):
-        found.update(rows["last_purchase_date"].unique().to_pylist())
-    return found
+    customers = one_order = orders = 0
+    gross, days = Decimal(0), set[date]()
+    most_orders, most_gross = ("", 0), ("", Decimal("-Infinity"))
+    negative = dict[str, Decimal]()
+    columns = ["customer_id", "frequency", "gross", "returned", "last_purchase_date"]
+    for rows in read_customers(folder, columns):
+        customers += rows.num_rows
+        one_order += pc.sum(pc.equal(rows["frequency"], 1)).as_py() or 0
+        orders += pc.sum(rows["frequency"]).as_py() or 0
+        gross += pc.sum(rows["gross"]).as_py() or 0
+        most_orders = max(most_orders, largest(rows, "frequency", most_orders), key=itemgetter(1))
+        most_gross = max(most_gross, largest(rows, "gross", most_gross), key=itemgetter(1))
+        days.update(rows["last_purchase_date"].unique().to_pylist())
+        below = rows.filter(pc.less(rows["returned"], 0)).slice(0, MOST_NAMED)
+        negative |= dict(zip(below["customer_id"].to_pylist(), below["returned"].to_pylist(), strict=True))
+    return CustomerFigures(customers, one_order, orders, most_orders, gross, most_gross, negative, days)
+
+
+def largest(rows: pa.Table, column: str, otherwise: tuple[str, N]) -> tuple[str, N]:
+    """The customer with the largest value, and the value."""
+    if not rows.num_rows:
+        return otherwise
+    value = pc.max(rows[column])
+    return rows["customer_id"][pc.index(rows[column], value).as_py()].as_py(), value.as_py()

@@ -22,6 +22,7 @@ from include.errors import InputError, OutdatedError
 from include.lake.manifest import BatchedFiles, CleanedManifest, FileEntry, read_manifest
 from include.lake.paths import Lake, batch_folder
 from include.lake.record import InputFile, RunRecord
+from include.landing.line_types import PURCHASE
 from include.published.customers import KEY
 from include.settings import RunConfig
 
@@ -122,6 +123,43 @@ def parts_of(stage: Path, orders: BatchedFiles[FileEntry]) -> list[Part]:
 
 def gone(problem: str) -> OutdatedError:
     return OutdatedError(problem, clear_from="ingest")
+
+
+# -- purchases ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PurchaseDays:
+    """The first and the last day with a purchase, and an invoice of the first."""
+
+    first: date
+    last: date
+    invoice_no: str
+    file: str
+
+
+def purchase_days(stage: Path, orders: BatchedFiles[FileEntry]) -> PurchaseDays | None:
+    """The days of the purchases among all orders; None without a purchase. Raises OutdatedError where
+    orders are gone."""
+    found = list[pa.Table]()
+    for part in parts_of(stage, orders):
+        try:
+            rows = pq.read_table(part.path, columns=["file", "invoice_no", "order_date", "line_type"])
+        except (OSError, pa.ArrowInvalid) as error:
+            raise gone(f"{part.path} is missing or damaged") from error
+        is_purchase = pc.equal(rows["line_type"], PURCHASE)
+        found.append(
+            rows.filter(pc.and_(is_purchase, pc.is_in(rows["file"], pa.array(part.files, pa.string()))))
+        )
+    purchases = pa.concat_tables(found) if found else None
+    if not purchases:
+        return None
+    days = pc.min_max(purchases["order_date"]).as_py()
+    of_first_day = purchases.filter(pc.equal(purchases["order_date"], days["min"]))
+    first = (
+        of_first_day.sort_by([("file", "ascending"), ("invoice_no", "ascending")]).slice(0, 1).to_pylist()[0]
+    )
+    return PurchaseDays(days["min"], days["max"], first["invoice_no"], first["file"])
 
 
 # -- one customer -------------------------------------------------------------------------------

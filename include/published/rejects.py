@@ -17,7 +17,7 @@ LONGEST = 300  # characters of a line
 class Sample:
     """A rejected line."""
 
-    file: str
+    file: str  # and the part of it: `orders.xlsx/Sheet1`
     line: str
     raw: str
 
@@ -29,7 +29,9 @@ def read_samples(folder: Path) -> dict[str, list[Sample]]:
         samples = found.setdefault(row["reason"], [])
         if len(samples) < SAMPLES:
             raw = original_value(row["raw"])
-            samples.append(Sample(original_value(row["file"]), row["line"], shortened(raw)))
+            place = [row["file"], row.get("part")]  # earlier code wrote no part
+            file = "/".join(original_value(name) for name in place if name)
+            samples.append(Sample(file, row["line"], shortened(raw)))
     return found
 
 

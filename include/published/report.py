@@ -1,16 +1,19 @@
 """report.html: a snapshot on two pages, to be opened, mailed and printed. It needs nothing from outside."""
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import altair as alt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from include.lake.record import InputFile
 from include.lake.state import Stages
 from include.pipeline import REPORT
 from include.published import charts
@@ -23,6 +26,12 @@ from include.published.snapshot import (
 )
 from include.published.tables import NO_LONGER, NOT_YET
 from include.settings import RunConfig
+
+# By what the notation of a file is proven, at the end of `read_as`: files are alike without it.
+PROOF = re.compile(r" \((line [0-9]+|as stated or as other files prove)\)")
+MOST_LISTED = 20  # files, or ways of reading them
+
+T = TypeVar("T")
 
 TEMPLATES = Environment(
     loader=PackageLoader("include.published"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -37,6 +46,17 @@ class Made:
     config: RunConfig
     stages: Stages
     warnings: Sequence[str]
+    files: Mapping[str, InputFile]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Landed files that were read alike."""
+
+    how: str
+    files: int
+    lines: int
+    first: str
 
 
 def write_report(folder: Path, made: Made) -> None:
@@ -60,6 +80,9 @@ def content(folder: Path, made: Made) -> dict[str, object]:
         "landed": made.stages["ingest"].rows_in,
         "kept": made.stages["clean"].rows_out,
         "rejects": rejects(made.stages),
+        "readings": readings(made.files)[:MOST_LISTED],
+        "not_counted": shown(made.stages["ingest"].files_not_counted or {}),
+        "gone": shown(made.stages["ingest"].files_gone or {}),
         "cuts": read_cut_points(folder),
         "charts": drawn(folder, segments),
         "count": count,
@@ -72,6 +95,23 @@ def rejects(stages: Stages) -> list[tuple[str, int]]:
     """Lines by reason, the most first."""
     found = Counter(stages["ingest"].rejects) + Counter(stages["clean"].rejects)
     return found.most_common()
+
+
+def readings(files: Mapping[str, InputFile]) -> list[Reading]:
+    """The ways in which files were read, the most frequent first."""
+    alike = defaultdict[str, list[str]](list)
+    for name, file in sorted(files.items()):
+        alike[PROOF.sub("", file.read_as or "")].append(name)
+    found = [
+        Reading(how, len(names), sum(files[name].rows for name in names), names[0])
+        for how, names in alike.items()
+    ]
+    return sorted(found, key=lambda reading: -reading.files)
+
+
+def shown(found: Mapping[str, T]) -> list[tuple[str, T]]:
+    """The first of so many that the report stays small; the data quality page has all."""
+    return list(found.items())[:MOST_LISTED]
 
 
 def drawn(folder: Path, segments: Sequence[Segment]) -> Mapping[str, Markup]:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 DATE, TEXT, TIMESTAMP = pa.date32(), pa.string(), pa.timestamp("us")
 COUNT, SMALL = pa.int64(), pa.int32()
-MONEY, EXACT = pa.decimal128(18, 2), pa.decimal128(38, 4)
+QUANTITY = pa.decimal128(13, 3)
+MONEY, EXACT = pa.decimal128(18, 2), pa.decimal128(38, 7)
 SHARE, AVERAGE = pa.decimal128(5, 4), pa.decimal128(38, 2)
 NOT_YET, NO_LONGER = "Not yet a customer", "No longer counted"  # for no segment, in segment_movement
 REVENUE_SHARE = pa.decimal128(38, 4)  # beyond 1 where other segments are negative
@@ -126,13 +127,15 @@ CLEANED_DATA = Table(
         Column("invoice_no", TEXT, "Invoice number"),
         Column("stock_code", TEXT, "Code of the article", True),
         Column("description", TEXT, "Name of the article", True),
-        Column("quantity", SMALL, "Pieces; negative where a cancellation takes them back"),
+        Column(
+            "quantity", QUANTITY, "Pieces, or a weight; negative where a cancellation takes them back", True
+        ),
         Column("invoice_date", TIMESTAMP, "Wall-clock time of the invoice in the pipeline's time zone"),
-        Column("unit_price", pa.decimal128(18, 4), "Price of one piece, in the currency of the shop"),
+        Column("unit_price", pa.decimal128(18, 4), "Price of one piece, in the currency of the shop", True),
         Column("customer_id", TEXT, "As in customer_segments"),
         Column("country", TEXT, "Country of the customer", True),
         Column("line_type", TEXT, "purchase or cancellation"),
-        Column("amount", EXACT, "quantity x unit_price, exact"),
+        Column("amount", EXACT, "quantity x unit_price less refunds, or the landed amount, exact"),
     ),
 )
 
@@ -142,7 +145,10 @@ REJECTS = Table(
     (
         Column("stage", TEXT, "ingest, where the line could not be read; clean, where a rule rejected it"),
         Column("file", TEXT, "The landed file"),
-        Column("line", COUNT, "Number of the line in the file, from 1"),
+        Column(
+            "part", TEXT, "The sheet of a workbook, or the file in an archive; empty for other files", True
+        ),
+        Column("line", COUNT, "Number of the line, or of the row of a sheet, from 1"),
         Column("reason", TEXT, "The first reason that applies"),
         Column("raw", TEXT, "The text of the line; empty for one that `ingest` kept as an order's"),
     ),

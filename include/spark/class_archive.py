@@ -19,6 +19,7 @@ from pathlib import Path
 from include.pipeline import PROJECT, TASKS
 
 AS_OF = "2011-12-10"
+LANDED = 1_400_000_000  # after the dates of the lines, and long ago: ingest does not wait for it to settle
 LINES = """\
 InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 536365,85123A,WHITE MUG,6,2011-12-01 08:26:00,2.55,17850.0,United Kingdom
@@ -34,7 +35,7 @@ def run_all_jobs(lake: Path) -> None:
     (lake / "landing").mkdir()
     landed = lake / "landing" / "shop.csv"
     landed.write_text(LINES)
-    os.utime(landed, (0, 0))  # an old file, so that ingest does not wait for it to settle
+    os.utime(landed, (LANDED, LANDED))
     arguments = ["--lake", str(lake), "--as-of", AS_OF, "--params", '{"export_cleaned_data": true}']
     for job in TASKS:
         runpy.run_path(str(PROJECT / "spark_jobs" / f"{job}.py"))["main"](arguments)

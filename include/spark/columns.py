@@ -7,6 +7,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from include.landing.line_types import CANCELLATION
 from include.spark.schemas import AMOUNT
 
 
@@ -32,8 +33,15 @@ def text_array(texts: Sequence[str | None]) -> Column:
 
 
 def line_amount() -> Column:
-    """quantity x unit_price, exact."""
-    return (F.col("quantity") * F.col("unit_price")).cast(AMOUNT)
+    """What a line adds to the amount of its order: the landed amount, or quantity x unit_price, exact. A
+    cancellation subtracts, whatever its sign."""
+    amount = F.coalesce(F.col("amount").cast(AMOUNT), (F.col("quantity") * F.col("unit_price")).cast(AMOUNT))
+    return F.when(F.col("line_type") == CANCELLATION, -F.abs(amount)).otherwise(amount)
+
+
+def refund() -> Column:
+    """What was given back of a line later, as a positive amount."""
+    return F.coalesce(F.abs("refunded").cast(AMOUNT), F.lit(0).cast(AMOUNT))
 
 
 def reject_reason() -> Column:

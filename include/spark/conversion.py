@@ -6,9 +6,9 @@ read by the driver, which is quicker than starting Python on the executors.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,12 +18,13 @@ from pyspark.sql import SparkSession
 
 from include.errors import ConfigError, TransientError
 from include.lake.commit import commit_batch, random_id
-from include.lake.manifest import BatchedFiles, IngestedFile
+from include.lake.ingested import ingested_files
+from include.lake.manifest import BatchedFiles, IngestedFile, proofs_of
 from include.landing.blocks import Block, blocks
+from include.landing.by_evidence import read_by_evidence
 from include.landing.files import LandedFile, identity
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.line_files import Counts, WrittenLines, write_blocks
-from include.landing.line_types import KEPT
+from include.landing.line_files import PartLines, WrittenLines, added_up, write_blocks
 from include.landing.reader import ReadingRules
 from include.settings import Segmentation
 from include.spark.executors import share_code, unfit_python
@@ -34,37 +35,34 @@ log = logging.getLogger("rfm")
 
 SMALL_DELIVERY = 128 << 20  # bytes: the driver reads less than this itself, in half of the time at 50 MB
 SMALLEST_TASK, LARGEST_TASK = 4 << 20, 64 << 20  # bytes; a larger block is a task of its own
-UNPACKED = 6  # times as large as the compressed file, roughly
 
 
-def convert_files(run: Run, files: Sequence[LandedFile]) -> BatchedFiles[IngestedFile]:
-    """Convert files, and commit their lines as a batch. Raises TransientError when a file changed in the
-    meantime."""
+def convert_files(
+    run: Run, files: Sequence[LandedFile], converted: Mapping[str, IngestedFile]
+) -> BatchedFiles[IngestedFile]:
+    """Convert files, and commit their lines as a batch. Those that are converted already help to prove how
+    dates and numbers are written.
+
+    Raises InputError where that is contradicted or not proven, and TransientError when a file changed in the
+    meantime.
+    """
     if not files:
         return BatchedFiles[IngestedFile]()
     settings, folder = run.config.settings, run.folder / "ingested"
     log.info("converting %d files", len(files))
-    formatted = formatted_files(files, settings.landing.columns)
-    counts = write_typed_lines(run.spark, formatted, settings, folder)
+    formatted = formatted_files(files, settings.landing.formats)
+
+    def write(files: Sequence[FormattedFile]) -> list[PartLines]:
+        return write_typed_lines(run.spark, files, settings, folder)
+
+    read, lines = read_by_evidence(formatted, list(proofs_of(converted)), ReadingRules.of(settings), write)
     for file in files:
         if not file.path.exists() or file.identity != identity(file.path):
             raise TransientError(f"{file.name} was changed while it was read; try again when it is complete")
     batch = commit_batch(folder, run.lake.ingested(settings.ingest_fingerprint))
-    entries = {file.name: ingested_file(file, batch, counts[file.name]) for file in formatted}
+    entries = ingested_files(read, lines, batch)
     warn_of_files_without_lines(entries)
     return BatchedFiles(files=entries, files_in_batch={batch: len(files)})
-
-
-def ingested_file(file: FormattedFile, batch: str, counts: Mapping[str, int]) -> IngestedFile:
-    return IngestedFile(
-        batch=batch,
-        size=file.landed.size,
-        modified=file.landed.modified,
-        rows=sum(counts.values()),
-        kept=counts.get(KEPT, 0),
-        rejects={reason: lines for reason, lines in sorted(counts.items()) if reason != KEPT},
-        read_as=file.format.in_words,
-    )
 
 
 def warn_of_files_without_lines(entries: Mapping[str, IngestedFile]) -> None:
@@ -79,40 +77,37 @@ def warn_of_files_without_lines(entries: Mapping[str, IngestedFile]) -> None:
 
 def write_typed_lines(
     spark: SparkSession, files: Sequence[FormattedFile], settings: Segmentation, folder: Path
-) -> Counts:
-    """Write the typed lines of files to a folder, and count them. Raises TransientError when other lines
-    were written than the tasks have counted."""
+) -> list[PartLines]:
+    """Write the typed lines of files to a folder, and count them by part. Raises TransientError when other
+    lines were written than the tasks have counted."""
     rules, attempts = ReadingRules.of(settings), folder.with_name(f"{folder.name}-attempts")
-    attempts.mkdir(parents=True)
+    rmtree(folder, ignore_errors=True)  # of a first reading, by which more was proven
+    attempts.mkdir(parents=True, exist_ok=True)
     cores = spark.sparkContext.defaultParallelism
     parts = blocks(files, cores)
-    if sum(map(text_size, parts)) < SMALL_DELIVERY:
+    if sum(part.size for part in parts) < SMALL_DELIVERY:
         written = [write_blocks(parts, rules, attempts, random_id())]
     else:
         written = written_by_executors(spark, tasks(parts, cores), rules, attempts)
     take_named(written, attempts, folder)
-    counts = added_up(written)
-    check_all_are_written(folder, counts)
-    return counts
+    found = added_up(part for lines in written for part in lines.parts)
+    check_all_are_written(folder, found)
+    return found
 
 
 def tasks(parts: Sequence[Block], cores: int) -> list[list[Block]]:
     """Neighbouring blocks put together, so that each core gets some tasks and none is very long."""
-    share = sum(map(text_size, parts)) // (TASKS_PER_CORE * cores)
+    share = sum(part.size for part in parts) // (TASKS_PER_CORE * cores)
     most = min(LARGEST_TASK, max(SMALLEST_TASK, share))
     found: list[list[Block]] = [[]]
     size = 0
     for part in parts:
-        if found[-1] and size + text_size(part) > most:
+        if found[-1] and size + part.size > most:
             found.append([])
             size = 0
         found[-1].append(part)
-        size += text_size(part)
+        size += part.size
     return found
-
-
-def text_size(part: Block) -> int:
-    return part.size * (UNPACKED if part.file.format.compressed else 1)
 
 
 def written_by_executors(
@@ -150,18 +145,9 @@ def take_named(written: Sequence[WrittenLines], attempts: Path, folder: Path) ->
         (attempts / name).rename(target)
 
 
-def added_up(written: Sequence[WrittenLines]) -> Counts:
-    """The counts of each file, which several tasks may have read."""
-    counts: dict[str, Counter[str]] = {}
-    for lines in written:
-        for file, found in lines.counts.items():
-            counts.setdefault(file, Counter()).update(found)
-    return {file: dict(found) for file, found in counts.items()}
-
-
-def check_all_are_written(folder: Path, counts: Counts) -> None:
+def check_all_are_written(folder: Path, parts: Sequence[PartLines]) -> None:
     """Raises TransientError unless the files in the folder have as many lines as the tasks have counted."""
-    read = sum(sum(in_file.values()) for in_file in counts.values())
+    read = sum(sum(part.counts.values()) for part in parts)
     written = sum(pq.read_metadata(file).num_rows for file in folder.rglob("*.parquet"))
     if read != written:
         raise TransientError(f"{read:,} lines were read, and {written:,} written; run it again")

@@ -1,7 +1,8 @@
 """The tables that pass between the jobs: column names and types, each written once.
 
-A unit price has up to four decimals, an amount is exact, and money that is reported for a customer has
-two decimals. Times are wall-clock times in the pipeline's time zone, without an offset.
+A quantity has up to three decimals and a unit price up to four. An amount is exact, and money that is
+reported for a customer has two decimals. Times are wall-clock times in the pipeline's time zone, without an
+offset.
 """
 
 from pyspark.sql.types import (
@@ -19,7 +20,8 @@ from pyspark.sql.types import (
 from include.landing.line_types import LINE_TYPE_FOLDER
 
 PRICE = DecimalType(18, 4)
-AMOUNT = DecimalType(38, 4)
+QUANTITY = DecimalType(13, 3)
+AMOUNT = DecimalType(38, 7)
 MONEY = DecimalType(18, 2)
 
 
@@ -36,9 +38,11 @@ LANDED = table(
     invoice_no=StringType(),
     stock_code=StringType(),
     description=StringType(),
-    quantity=IntegerType(),
+    quantity=QUANTITY,
     invoice_date=TimestampNTZType(),
     unit_price=PRICE,
+    amount=PRICE,
+    refunded=PRICE,
     customer_id=StringType(),
     country=StringType(),
 )
@@ -47,6 +51,7 @@ LANDED = table(
 LINES = table(
     on_disk={"line_type": LINE_TYPE_FOLDER},
     file=StringType(),
+    part=StringType(),
     line=LongType(),
     raw=StringType(),
     **{field.name: field.dataType for field in LANDED},
@@ -56,10 +61,12 @@ LINES = table(
 )
 
 # The amount is there twice. As a whole number of 1/10,000, `amount_e4`, Spark adds it up several times
-# as fast as a decimal of more than 18 digits. It is null from LARGEST_SCALED_AMOUNT on, either way.
+# as fast as a decimal of more than 18 digits. It is null where the amount has more decimals, and from
+# LARGEST_SCALED_AMOUNT on, either way.
 ORDERS = table(
     on_disk={"amount_e4": "units"},
     file=StringType(),
+    part=StringType(),
     customer_id=StringType(),
     invoice_no=StringType(),
     order_date=DateType(),
@@ -69,7 +76,7 @@ ORDERS = table(
     amount=AMOUNT,
     amount_e4=LongType(),
 )
-AMOUNT_SCALE: int = 10**AMOUNT.scale
+AMOUNT_SCALE: int = 10**4
 LARGEST_SCALED_AMOUNT = 10**9
 
 # One row per customer with a purchase before either date. Columns of a date without one are null.

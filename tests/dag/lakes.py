@@ -39,9 +39,8 @@ def clean(lake: Lake, settings: Segmentation) -> None:
         )
         for name in plan.new
     }
-    manifest = plan.manifest(
-        cleaned, plan.orders_with(dict.fromkeys(plan.new, orders)), Execution("clean", "earlier run")
-    )
+    all_orders = plan.orders_with(dict.fromkeys(plan.new, orders))
+    manifest = plan.manifest(cleaned, all_orders, {}, Execution("clean", "earlier run"))
     commit_manifest(lake, plan.stage, manifest)
 
 

@@ -15,13 +15,12 @@ from pyspark import TaskContext
 
 from include.landing import blocks
 from include.landing.blocks import Block
-from include.landing.files import landed_files
-from include.landing.formats import formatted_files
 from include.landing.line_files import WrittenLines, write_blocks
 from include.landing.reader import ReadingRules
 from include.settings import Params, config_folder, load_config
 from include.spark import conversion
 from include.spark.session import spark_session
+from tests.tables import formatted
 
 
 def write_and_die(parts: Sequence[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
@@ -38,10 +37,11 @@ def main(landing: Path, folder: Path) -> None:
     conversion.SMALL_DELIVERY = 0
     conversion.SMALLEST_TASK = conversion.LARGEST_TASK = 60_000
     blocks.SMALLEST_BLOCK = blocks.LARGEST_BLOCK = 20_000
-    settings = load_config(config_folder(), Params()).settings
-    files = formatted_files(landed_files(landing)[0], settings.landing.columns)
+    config = load_config(config_folder(), Params())
+    files = formatted(config, landing)
     spark = spark_session("killed tasks", date(2011, 1, 1))
-    print(json.dumps(conversion.write_typed_lines(spark, files, settings, folder)))
+    parts = conversion.write_typed_lines(spark, files, config.settings, folder)
+    print(json.dumps({part.file: part.counts for part in parts}))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from tests.jobs.shop import EXPORT, copy_of, same_landing
 from tests.laws.fuzz import landing_file, valid_row
 from tests.tables import LONG_AGO, csv_bytes, land, line
 
+PARAMS = EXPORT | {"publish_anyway": True}  # of some files no line is kept
+
 
 class Shop:
     """A landing folder with deliveries at random."""
@@ -94,8 +96,9 @@ class Shop:
 
 def published(folder: Path) -> dict[str, Any]:
     """Everything that is published; of the record only the keys that depend on neither the time nor on
-    earlier runs."""
-    found: dict[str, Any] = {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "run.json"}
+    earlier runs. The report says which files are gone since the run before."""
+    others = {"run.json", "report.html"}
+    found: dict[str, Any] = {f.name: f.read_bytes() for f in folder.iterdir() if f.name not in others}
     record = json.loads((folder / "run.json").read_text())
     depends_on_earlier_runs = {"batch", "sha256"}
     found["input_files"] = {
@@ -118,9 +121,9 @@ def test_the_lake_publishes_what_one_from_scratch_publishes(
         shop.land_new()
     for round in range(3):
         done = [shop.do_something() for _ in range(5)]
-        found = published(snapshot(tmp_path / "lake", params=EXPORT))
+        found = published(snapshot(tmp_path / "lake", params=PARAMS))
         scratch = same_landing(tmp_path / "lake", tmp_path / f"scratch {round}")
-        assert found == published(snapshot(scratch, params=EXPORT)), done
+        assert found == published(snapshot(scratch, params=PARAMS)), done
         for name, file in found["input_files"].items():
             assert file["rows"] == file["kept"] + sum(file["rejects"].values()), name
             assert file["kept"] == file["clean"]["kept"] + sum(file["clean"]["rejects"].values()), name
@@ -149,18 +152,18 @@ class Rewritten:
 def rewritten(snapshot: Snapshot, tmp_path: Path) -> Rewritten:
     lake = tmp_path / "lake"
     first = land(lake / "landing", "first.csv", csv_bytes(line(), line(quantity="x"), line(customer="")))
-    before = published(snapshot(lake, DAY_BEFORE, EXPORT))
+    before = published(snapshot(lake, DAY_BEFORE, PARAMS))
     shutil.rmtree(lake / "ingested")  # a cache, so that the next run writes the lines again
     shutil.rmtree(lake / "cleaned")
     land(lake / "landing", "second.csv", csv_bytes(line(invoice="536366")))
-    snapshot(lake, params=EXPORT)
+    snapshot(lake, params=PARAMS)
     return Rewritten(lake, first, before)
 
 
 def test_publish_cleared_alone_finds_the_same_lines_in_their_new_batches(
     run: RunJob, rewritten: Rewritten
 ) -> None:
-    assert run("publish", rewritten.root, DAY_BEFORE, EXPORT).code == 0
+    assert run("publish", rewritten.root, DAY_BEFORE, PARAMS).code == 0
     assert rewritten.published_now == rewritten.published_before
 
 
@@ -168,8 +171,8 @@ def test_publish_cleared_alone_is_refused_when_a_file_of_its_snapshot_has_change
     run: RunJob, snapshot: Snapshot, rewritten: Rewritten
 ) -> None:
     rewritten.first.write_bytes(csv_bytes(line(quantity="7")))
-    snapshot(rewritten.root, params=EXPORT)
-    message = run("publish", rewritten.root, DAY_BEFORE, EXPORT).refusal
+    snapshot(rewritten.root, params=PARAMS)
+    message = run("publish", rewritten.root, DAY_BEFORE, PARAMS).refusal
     assert "first.csv has changed since this run started; clear the run from `ingest` onwards" in message
     assert rewritten.published_now == rewritten.published_before
 
@@ -184,7 +187,7 @@ def test_a_file_replaced_between_ingest_and_clean_counts_as_it_is_now(
     assert run("ingest", tmp_path / "lake").code == 0
     shop.write("replaced.csv", shop.lines())
     scratch = same_landing(tmp_path / "lake", tmp_path / "scratch")
-    found, wanted = (published(snapshot(lake, params=EXPORT)) for lake in (tmp_path / "lake", scratch))
+    found, wanted = (published(snapshot(lake, params=PARAMS)) for lake in (tmp_path / "lake", scratch))
     assert found == wanted
 
 
@@ -220,7 +223,7 @@ def lake(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop = Shop(lake / "landing", Random(3))
     for _ in range(3):
         shop.land_new()
-    snapshot(lake, params=EXPORT)
+    snapshot(lake, params=PARAMS)
     return lake
 
 
@@ -234,4 +237,4 @@ def test_folders_lost_from_the_lake_are_made_again(
     assert folders
     for folder in folders:
         shutil.rmtree(folder)
-    assert published(snapshot(damaged, params=EXPORT)) == wanted
+    assert published(snapshot(damaged, params=PARAMS)) == wanted

@@ -29,7 +29,6 @@ from tests.jobs.shop import (
     customers_of,
     land,
     open_shop,
-    rows_of,
     same_landing,
 )
 from tests.tables import HEADER
@@ -112,7 +111,9 @@ def test_the_record_has_every_stage_and_says_who_made_it(record: Any) -> None:
         assert stage["seconds"] >= 0
         assert stage["application_id"]
         assert stage["dag_run"] == "manual__1"
-    assert record["stages"]["publish"]["warnings"] == []
+    few, largest = record["stages"]["publish"]["warnings"]
+    assert few.startswith("only 5 customers count")
+    assert largest.startswith("customer 104 has bought 220.00 of 249.01 in all (88.3%)")
 
 
 def test_the_record_reconciles_every_stage(record: Any) -> None:
@@ -175,7 +176,7 @@ def test_help_says_what_a_job_does_and_takes(submit: RunJob, task: str) -> None:
 def test_a_really_submitted_job_ends_with_2_and_its_reason_last(submit: RunJob, tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
     ended = submit("ingest", arguments(tmp_path, AS_OF, None, None))
-    assert "has no .csv or .csv.gz file" in ended.refusal
+    assert "has no file that can be read" in ended.refusal
 
 
 # -- refusals -----------------------------------------------------------------------------------
@@ -186,9 +187,9 @@ def test_a_missing_landing_folder_is_refused(run: RunJob, tmp_path: Path) -> Non
 
 
 def test_hidden_and_other_files_are_not_landed(run: RunJob, tmp_path: Path) -> None:
-    for name in (".2011.csv", "_tmp/2011.csv", "readme.txt", ".2011.csv.part"):
+    for name in (".2011.csv", "_tmp/2011.csv", "readme.md", ".2011.csv.part"):
         land(tmp_path, name, SHOP["2011-01-03.csv"])
-    assert "has no .csv or .csv.gz file" in run("ingest", tmp_path).refusal
+    assert "has no file that can be read" in run("ingest", tmp_path).refusal
 
 
 def test_a_missing_column_is_refused_with_the_file_and_the_columns_it_has(
@@ -273,20 +274,31 @@ def test_a_job_after_a_change_of_the_reject_threshold_runs(
     assert run(task, copy_of(shop, tmp_path / "lake"), config=config_copy).code == 0
 
 
-def test_too_many_rejects_are_refused_and_the_snapshot_before_stays(
-    run: RunJob, shop: Path, tmp_path: Path
+def test_a_bad_day_is_refused_and_may_be_published_anyway(
+    run: RunJob, snapshot: Snapshot, shop: Path, tmp_path: Path
 ) -> None:
+    """The file is new since the snapshot of the others."""
     lake = copy_of(shop, tmp_path / "lake")
-    folder = lake / "published" / f"as_of={AS_OF}"
-    before, version = content(folder), folder.resolve()
-    land(lake, "2011-02-09.csv", ["115,A,LAMP,some,2011-02-09 08:00:00,5,101,United Kingdom"] * 30)
+    bad = [f"CA-2011-{n},A,LAMP,1,2011-02-09 08:00:00,5.00,101,United Kingdom" for n in range(2)]
+    land(lake, "2011-02-09.csv", bad)
     for task in TASKS[:-1]:
         assert run(task, lake).code == 0
-    message = run("publish", lake).refusal
-    assert "ingest rejected 31 of 46 lines (67.4%) as quantity_unreadable" in message
-    assert "more than the 50.0% that reject_baseline and reject_threshold allow" in message
+    folder = lake / "published" / f"as_of={AS_OF}"
+    before, version = content(folder), folder.resolve()
+    refusal = run("publish", lake).refusal
+    problem = (
+        "2 of 2 lines (100.0%) of 2011-02-09.csv are rejected as unknown_invoice_type, and no line is kept"
+    )
+    assert refusal.startswith(f"publish: {problem}. Nothing was published. For example 2011-02-09.csv line 2")
+    assert f'"{bad[0]}"' in refusal
     assert folder.resolve() == version
     assert content(folder) == before
+    folder = snapshot(lake, params={"publish_anyway": True}, first="publish")
+    record = json.loads((folder / "run.json").read_text())
+    assert record["variant"] is None
+    assert record["stages"]["publish"]["warnings"][0] == f"published anyway: {problem}"
+    assert problem in (folder / "report.html").read_text()
+    assert run("publish", lake).code == 0, "the file is not new to the next run"
 
 
 def test_trouble_with_the_volume_ends_with_1_and_a_closing_line(run: RunJob, tmp_path: Path) -> None:
@@ -357,7 +369,7 @@ def test_a_snapshot_that_looks_wrong_says_so_in_its_record_and_log(
     lake = copy_of(shop, tmp_path / "lake")
     snapshot(lake, "2011-02-06", config=config_copy, first="rfm")
     folder = snapshot(lake, "2011-02-09", config=config_copy, first="rfm")
-    warnings = json.loads((folder / "run.json").read_text())["stages"]["publish"]["warnings"]
+    _, _, *warnings = json.loads((folder / "run.json").read_text())["stages"]["publish"]["warnings"]
     sizes = "segment sizes differ by 80.0% of the customers from 2011-02-06, usual are 5.2% "
     assert [warning.startswith(sizes) for warning in warnings] == [True, False, False, False]
     assert [warning.split()[3] for warning in warnings[1:]] == ["recency_days", "frequency", "monetary"]
@@ -385,21 +397,18 @@ def test_rejects_that_equal_those_of_the_next_date_take_no_room(many: Path) -> N
     assert files[0].samefile(files[1])
 
 
-def test_a_date_before_the_first_sale_has_an_empty_snapshot(
-    many: Path, snapshot: Snapshot, tmp_path: Path
+def test_a_date_before_the_first_sale_is_refused_whatever_the_param(
+    run: RunJob, many: Path, tmp_path: Path
 ) -> None:
-    folder = snapshot(copy_of(many, tmp_path / "lake"), "2011-01-03", first="rfm")
-    assert rows_of(folder) == []
-    assert (folder / "rfm_df.csv").read_bytes().decode() == RFM_DF.splitlines()[0] + "\r\n"
-    assert (folder / "segment_movement.csv").read_text().split() == ["previous_segment,segment,customers"]
-    summary = (folder / "segment_summary.csv").read_text().splitlines()
-    assert summary[1] == "Champions,0,0.0000,0,0.00,,,,,"
-    assert len(summary) == 1 + 11
-    assert json.loads((folder / "cut_points.json").read_text()) == {
-        "recency_days": [],
-        "frequency": [],
-        "monetary": [],
-    }
+    lake, anyway = copy_of(many, tmp_path / "lake"), {"publish_anyway": True}
+    for task in ("rfm", "segment"):
+        assert run(task, lake, "2011-01-03", anyway).code == 0
+    assert run("publish", lake, "2011-01-03", anyway).refusal == (
+        "publish: as of 2011-01-03 nobody counts. Nothing was published. The first purchase is of "
+        "2011-01-03, invoice 100 in 2011-01-03.csv, and the last of 2011-02-10: run it as of 2011-01-04 or "
+        "later, such as make run AS_OF=2011-02-11"
+    )
+    assert not (lake / "published" / "as_of=2011-01-03").exists()
 
 
 # -- variants -----------------------------------------------------------------------------------

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from include.landing.files import landed_files
-from include.landing.formats import formatted_files
 from include.landing.line_files import write_blocks
 from include.landing.reader import ReadingRules
 from include.pipeline import PROJECT
 from include.settings import RunConfig
-from tests.tables import csv_bytes, land, line, whole
+from tests.tables import csv_bytes, formatted, land, line, whole
 
 
 def lines_in(folder: Path) -> pl.DataFrame:
@@ -37,11 +35,11 @@ def test_killed_tasks_lose_no_line_and_count_none_twice(
     )
     counts = json.loads(done.stdout)
 
-    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
+    files = formatted(config, landing)
     undisturbed = write_blocks(
         [whole(file) for file in files], ReadingRules.of(config.settings), tmp_path, "x"
     )
-    assert counts == undisturbed.counts
+    assert counts == {part.file: part.counts for part in undisturbed.parts}
     assert sum(counts["large.csv"].values()) == 900
     assert lines_in(folder).equals(
         lines_in(tmp_path / "outcome=kept")

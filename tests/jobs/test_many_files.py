@@ -7,14 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from include.landing.files import landed_files
-from include.landing.formats import formatted_files
 from include.landing.line_files import ROWS_AT_ONCE
 from include.landing.line_types import LINE_TYPE_FOLDER
 from include.settings import RunConfig
 from include.spark import conversion
 from include.spark.conversion import write_typed_lines
-from tests.tables import csv_bytes, land, line
+from tests.tables import csv_bytes, formatted, land, line
 
 FILES = 1_000
 LINES = {  # of each file, by the folder of its outcome and line type
@@ -47,9 +45,8 @@ def test_small_files_share_a_parquet_file_for_each_task_outcome_and_line_type(
 ) -> None:
     monkeypatch.setattr(conversion, "SMALL_DELIVERY", small_delivery)
     monkeypatch.setattr(conversion, "SMALLEST_TASK", 4 << 20)  # of 10.8 MB
-    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
-    counts = write_typed_lines(spark, files, config.settings, tmp_path / "ingested")
-    assert len(counts) == FILES
+    parts = write_typed_lines(spark, formatted(config, landing), config.settings, tmp_path / "ingested")
+    assert len(parts) == FILES
 
     written = {
         path: pq.ParquetFile(path).metadata for path in sorted((tmp_path / "ingested").rglob("*.parquet"))

@@ -29,7 +29,6 @@ pytestmark = pytest.mark.real_data
 RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("2011-07-01", {}, {}),
     ("2011-12-10", {"export_cleaned_data": True}, {}),
-    ("2010-12-01", {}, {}),
     ("2011-03-15", {}, {}),
     ("2010-12-02", {}, {}),
     ("2011-11-01", {}, {}),

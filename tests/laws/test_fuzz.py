@@ -14,11 +14,11 @@ import pytest
 from include.errors import InputError
 from include.landing.files import landed_files
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.reader import LANDED, ReadingRules, records_of_alike_files, typed
+from include.landing.reader import ReadingRules, records_of_alike_files, typed
 from include.pipeline import PROJECT
 from include.settings import RunConfig
-from tests.laws.fuzz import LINE_END, File, landing_file, physical_lines
-from tests.tables import LinesByFile, by_file, land, whole
+from tests.laws.fuzz import EXPECTED, LINE_END, File, landing_file, physical_lines
+from tests.tables import LinesByFile, by_file, in_notation, land, whole
 
 FILES = int(os.environ.get("RFM_FUZZ_FILES", "20000"))
 SEED = int(os.environ.get("RFM_FUZZ_SEED", "20101201"))
@@ -47,17 +47,18 @@ def read(config: RunConfig, folder: Path, given: Sequence[File]) -> Reading:
     formatted, refused = list[FormattedFile](), dict[str, str]()
     for landed in landed_files(folder)[0]:
         try:
-            formatted += formatted_files([landed], config.settings.landing.columns)
+            found = formatted_files([landed], config.settings.landing.formats)
+            formatted += [in_notation(file) for file in found]
         except InputError as error:
             refused[landed.name] = str(error)
     parts, rules = [whole(file) for file in formatted], ReadingRules.of(config.settings)
-    found = [(part, typed(part, form, rules)) for form, part in records_of_alike_files(parts)]
+    read = [(part, typed(part, form, rules)) for form, part in records_of_alike_files(parts)]
     return Reading(
         given={file.name: file for file in given},
         refused=refused,
         formatted=formatted,
-        records=by_file(formatted, [part for part, _ in found]),
-        typed=by_file(formatted, [lines for _, lines in found]),
+        records=by_file(formatted, [part for part, _ in read]),
+        typed=by_file(formatted, [lines for _, lines in read]),
     )
 
 
@@ -125,7 +126,7 @@ def check_lines(file: File, header_lines: int, texts: Mapping[int, str], about: 
 
 def test_damage_costs_its_own_lines_and_no_other(reading: Reading) -> None:
     for name, lines in reading.typed.items():
-        kept = Counter(tuple(row[column] for column in LANDED) for row in lines if row["outcome"] == "kept")
+        kept = Counter(tuple(row[column] for column in EXPECTED) for row in lines if row["outcome"] == "kept")
         assert not Counter(reading.given[name].expected) - kept, reading.about(name)
 
 

@@ -42,6 +42,7 @@ def with_files(folder: Path, files: int = 2) -> Path:
             "rows_in": 30,
             "rejects": {"quantity_unreadable": 1},
             "files_not_counted": {f"{HOSTILE}.csv": "still written"},
+            "files_gone": {f"gone {HOSTILE}.csv": 1234},
             "warnings": [f"{HOSTILE} looks doubtful"],
         }
     )
@@ -49,8 +50,8 @@ def with_files(folder: Path, files: int = 2) -> Path:
     stages = record.stages | {"ingest": ingest, "clean": clean}
     changed = record.model_copy(update={"input_files": entries, "stages": stages})
     (folder / RECORD).write_text(state_text(changed))
-    reject = ("clean", "shop/001.csv", 7, "missing_customer", f"1,{HOSTILE}")
-    formula = ("clean", "shop/001.csv", 8, "missing_customer", FORMULA)
+    reject = ("clean", "shop/001.csv", None, 7, "missing_customer", f"1,{HOSTILE}")
+    formula = ("clean", "shop/001.xlsx", "a sheet", 8, "missing_customer", FORMULA)
     rows = [dict(zip(REJECTS.names, row, strict=True)) for row in (reject, formula)]
     write_small_csv(folder / "rejects.csv", REJECTS.names, rows)
     return folder
@@ -61,16 +62,18 @@ def test_rows_by_task_and_rejects_by_reason_with_examples(reader: TestClient, sh
     answer = reader.get("/quality")
     text = words(answer.text)
     assert "ingest 30 1 4 1.0" in text
-    assert f"missing customer 2 6.7% shop/001.csv line 7 1,{HOSTILE} shop/001.csv line 8 {FORMULA}" in text
+    examples = f"shop/001.csv line 7 1,{HOSTILE} shop/001.xlsx/a sheet line 8 {FORMULA}"
+    assert f"missing customer 2 6.7% {examples}" in text
     assert "quantity unreadable 1 3.3%" in text
     assert HOSTILE not in answer.text
 
 
-def test_warnings_and_files_that_are_not_counted_are_shown(reader: TestClient, shop: Shop) -> None:
+def test_warnings_and_files_that_are_not_counted_or_gone_are_shown(reader: TestClient, shop: Shop) -> None:
     with_files(shop())
     text = words(reader.get("/quality").text)
     assert f"{HOSTILE} looks doubtful" in text
     assert f"Not counted: {HOSTILE}.csv, still written" in text
+    assert f"Gone since the run before: gone {HOSTILE}.csv, with 1,234 lines that counted" in text
 
 
 def test_the_files_are_sorted_and_paged(reader: TestClient, shop: Shop) -> None:
@@ -135,7 +138,7 @@ def test_the_runs_of_all_dates_are_there_and_downloaded(reader: TestClient, shop
 
 def test_rows_by_task_and_rejects_are_downloaded_without_formulas(reader: TestClient, shop: Shop) -> None:
     folder = with_files(shop())
-    rows = [dict(zip(REJECTS.names, ("clean", "a.csv", 8, "missing_customer", FORMULA), strict=True))]
+    rows = [dict(zip(REJECTS.names, ("clean", "a.csv", None, 8, "missing_customer", FORMULA), strict=True))]
     write_small_csv(folder / "rejects.csv", REJECTS.names, rows)
     lines = reader.get("/quality/stages.csv").text.splitlines()
     assert lines[:2] == ["task,rows_in,rejected,rows_out,seconds,started", f"ingest,30,1,4,1.0,{STARTED}"]

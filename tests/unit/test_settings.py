@@ -79,6 +79,12 @@ def test_params_that_change_the_result_make_a_variant_named_after_them() -> None
 # -- the file -----------------------------------------------------------------------------------
 
 
+def link_others(folder: Path) -> None:
+    """Everything but segmentation.yaml as it comes with the project."""
+    for name in ("segment_maps", "formats"):
+        (folder / name).symlink_to(CONFIG / name)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
@@ -91,7 +97,11 @@ def test_params_that_change_the_result_make_a_variant_named_after_them() -> None
         ("compare_days", 0, "compare_days"),
         ("segment_map", "rfm12", "unknown map 'rfm12'; .* has rf10, rfm11"),
         ("look_back", 3, "look_back"),
-        ("landing", {}, r"landing\.columns: Field required"),
+        ("landing", {}, r"landing\.formats: Field required"),
+        ("guest_ids", [99999], "guest_ids: .*99999: write it in quotes"),
+        ("guest_ids", [""], "guest_ids: .*'' can match nothing"),
+        ("excluded_stock_codes", ["M", " "], "excluded_stock_codes: .*' ' can match nothing"),
+        ("excluded_stock_codes", [False], "excluded_stock_codes: .*in quotes"),
         ("alerts", {"segment_change": 3}, r"alerts\.segment_change: Input should be less than or equal to 1"),
         ("alerts", {"cut_point_change": {"recency": 1}}, r"alerts\.cut_point_change\.recency: unknown key"),
     ],
@@ -99,11 +109,22 @@ def test_params_that_change_the_result_make_a_variant_named_after_them() -> None
 def test_a_wrong_key_of_the_configuration_is_refused_by_file_and_name(
     tmp_path: Path, key: str, value: object, problem: str
 ) -> None:
-    (tmp_path / "segment_maps").symlink_to(CONFIG / "segment_maps")
+    link_others(tmp_path)
     given = yaml.safe_load((CONFIG / "segmentation.yaml").read_text()) | {key: value}
     (tmp_path / "segmentation.yaml").write_text(yaml.safe_dump(given))
     with pytest.raises(ConfigError, match=problem):
         load_config(tmp_path, Params())
+
+
+def test_the_usual_service_codes_can_be_uncommented(tmp_path: Path) -> None:
+    link_others(tmp_path)
+    given = (CONFIG / "segmentation.yaml").read_text()
+    start, end = given.index("# excluded_stock_codes:"), given.index("# publish")
+    uncommented = given[start:end].replace("# ", "", 1).replace("\n#   -", "\n  -")
+    changed = given[:start].replace("\nexcluded_stock_codes: []", "") + uncommented + given[end:]
+    (tmp_path / "segmentation.yaml").write_text(changed)
+    codes = load_config(tmp_path, Params()).settings.excluded_codes
+    assert {"POST", "M", "BANK CHARGES", "ADJUST*", "GIFT_*", "TEST*"} < codes
 
 
 # -- fingerprints -------------------------------------------------------------------------------
@@ -113,14 +134,24 @@ def changed(config: RunConfig, **values: object) -> RunConfig:
     return config.model_copy(update={"settings": config.settings.model_copy(update=values)})
 
 
-def test_settings_of_clean_leave_the_ingested_lines_as_they_are(config: RunConfig) -> None:
-    other = changed(config, duplicates="drop").settings
+@pytest.mark.parametrize(
+    "values",
+    [{"duplicates": "drop"}, {"invoice_in_several_files": "newest"}, {"excluded_stock_codes": ["M"]}],
+    ids=str,
+)
+def test_settings_of_clean_leave_the_ingested_lines_as_they_are(
+    config: RunConfig, values: dict[str, object]
+) -> None:
+    other = changed(config, **values).settings
     assert other.ingest_fingerprint == config.settings.ingest_fingerprint
     assert other.clean_fingerprint != config.settings.clean_fingerprint
 
 
-def test_settings_of_ingest_make_both_kinds_of_lines_again(config: RunConfig) -> None:
-    other = changed(config, time_zone="Europe/Berlin").settings
+@pytest.mark.parametrize("values", [{"time_zone": "Europe/Berlin"}, {"guest_ids": ["99999"]}], ids=str)
+def test_settings_of_ingest_make_both_kinds_of_lines_again(
+    config: RunConfig, values: dict[str, object]
+) -> None:
+    other = changed(config, **values).settings
     assert other.ingest_fingerprint != config.settings.ingest_fingerprint
     assert other.clean_fingerprint != config.settings.clean_fingerprint
 

@@ -32,12 +32,13 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_csv_files_are_copied_with_their_folders_and_modification_times(lake: Lake, tmp_path: Path) -> None:
-    data = data_folder(tmp_path / "shop", "a.csv", "notes.txt")
+def test_files_are_copied_with_their_folders_and_modification_times(lake: Lake, tmp_path: Path) -> None:
+    """A file that is not read is copied, too: each run names it."""
+    data = data_folder(tmp_path / "shop", "a.csv", "notes.pdf", ".hidden.csv", "_SOURCE.txt")
     (data / "2011").mkdir()
     (data / "2011" / "b.csv.gz").write_bytes(gzip.compress(b"lines"))
-    assert land(data, lake, 0) == f"2 files in {lake.landing}/shop (2 new or changed)"
-    assert names(lake.landing) == {"shop/a.csv", "shop/2011/b.csv.gz"}
+    assert land(data, lake, 0) == f"3 files in {lake.landing}/shop (3 new or changed)"
+    assert names(lake.landing) == {"shop/a.csv", "shop/notes.pdf", "shop/2011/b.csv.gz"}
     assert (lake.landing / "shop" / "a.csv").stat().st_mtime == 1_000_000_000
 
 
@@ -54,11 +55,11 @@ def test_only_new_and_changed_files_are_copied_again(lake: Lake, tmp_path: Path)
 def test_a_file_that_leaves_the_data_folder_leaves_landing(lake: Lake, tmp_path: Path) -> None:
     data = data_folder(tmp_path / "data", "A.CSV", "b.csv", "c.csv.gz")
     land(data, lake, 0)
-    (lake.landing / "data" / "d.csv.part").write_text("of another program")
+    (lake.landing / "data" / ".d.csv.part").write_text("of another program")
     (data / "A.CSV").unlink()
     (data / "c.csv.gz").unlink()
     assert land(data, lake, 0).endswith("(0 new or changed, 2 removed)")
-    assert names(lake.landing / "data") == {"b.csv", "d.csv.part"}
+    assert names(lake.landing / "data") == {"b.csv", ".d.csv.part"}
 
 
 def test_other_folders_of_landing_are_left_alone(lake: Lake, tmp_path: Path) -> None:
@@ -91,11 +92,11 @@ def test_a_data_folder_that_contains_the_lake_is_refused(lake: Lake, tmp_path: P
     assert (lake.landing / "shop" / "keep.csv").exists()
 
 
-def test_a_data_folder_without_csv_files_is_refused(lake: Lake, tmp_path: Path) -> None:
-    data = data_folder(tmp_path / "shop", "notes.txt")
+def test_a_data_folder_without_a_file_that_is_read_is_refused(lake: Lake, tmp_path: Path) -> None:
+    data = data_folder(tmp_path / "shop", "notes.pdf")
     for folder, problem in {
-        data: "has no .csv or .csv.gz file",
-        data / "notes.txt": "is a file",
+        data: r"has no file that can be read: .*It has: notes\.pdf is not read",
+        data / "notes.pdf": "is a file",
         data / "absent": "is missing",
     }.items():
         with pytest.raises(InputError, match=problem):

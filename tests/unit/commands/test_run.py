@@ -62,5 +62,5 @@ def test_wrong_data_end_with_exit_code_2_and_the_reason(
     monkeypatch.setattr("signal.signal", lambda *_: None)
     absent = tmp_path / "absent"
     assert main(["--sample", "data/sample", "--data", str(absent), "--lake", str(tmp_path)]) == 2
-    reason = f"make run: DATA: {absent} is missing; give a folder of CSV files\n"
+    reason = f"make run: DATA: {absent} is missing; give a folder of files with orders\n"
     assert capsys.readouterr().err == reason

@@ -31,6 +31,7 @@ COUNTS = """\
           3  rejected: quantity_unreadable
         100  rejected: missing_customer
   not counted: shop/c.csv is still being written
+  gone since the run before: shop/d.csv with 1,200 lines that counted
   look at: shop/b.csv all its lines are rejected
   look at: shop/[empty].csv has no line
 """
@@ -46,6 +47,7 @@ def stage(rows_in: int, **rejects: int) -> StageRecord:
         dag_run="a run",
         application_id=None,
         files_not_counted={"shop/c.csv": "is still being written"},
+        files_gone={"shop/d.csv": 1200},
     )
 
 

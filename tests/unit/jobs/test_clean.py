@@ -9,7 +9,13 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from include.lake.commit import commit_batch, commit_manifest
-from include.lake.manifest import BatchedFiles, CleanedFile, FileEntry, IngestedManifest
+from include.lake.manifest import (
+    BatchedFiles,
+    CleanedFile,
+    CleanedManifest,
+    FileEntry,
+    IngestedManifest,
+)
 from include.lake.paths import batch_folder
 from include.lake.plan import MOST_ORDER_BATCHES, plan_clean
 from include.landing.files import landed_files
@@ -21,6 +27,7 @@ from spark_jobs.clean import (
     clean_files,
     cleaned_file,
     cleaned_lines,
+    compare_invoices,
     line_counts,
     merge_orders,
     orders,
@@ -38,12 +45,24 @@ REASONS: list[tuple[dict[str, str], str | None]] = [
     ({"customer": "NULL"}, "missing_customer"),
     ({"customer": "nan"}, "missing_customer"),
     ({"customer": "C-0042"}, None),
-    ({"customer": "", "invoice": "A1", "quantity": "0"}, "missing_customer"),
+    ({"customer": "", "invoice": "A1", "quantity": "0"}, "unknown_invoice_type"),
     ({"stock": "post"}, "excluded_stock_code"),
+    ({"stock": " POST "}, "excluded_stock_code"),
+    ({"stock": "POSTER"}, None),
+    ({"stock": "GIFT_0001_20"}, "excluded_stock_code"),
+    ({"stock": "gift_"}, "excluded_stock_code"),
+    ({"stock": "giftX0001"}, None),
+    ({"stock": "a gift_0001"}, None),
+    ({"stock": "C2"}, "excluded_stock_code"),
+    ({"stock": "C22"}, None),
+    ({"stock": "3.5+"}, "excluded_stock_code"),
+    ({"stock": "385+"}, None),
+    ({"stock": ""}, None),
     ({"invoice": "A563185"}, "unknown_invoice_type"),
     ({"invoice": ""}, "unknown_invoice_type"),
     ({"quantity": "0"}, "quantity_not_positive"),
-    ({"quantity": "-1", "price": "0"}, "quantity_not_positive"),
+    ({"quantity": "-1", "price": "0"}, "price_not_positive"),
+    ({"quantity": "-1"}, None),
     ({"price": "0"}, "price_not_positive"),
     ({"price": "-5"}, "price_not_positive"),
     ({"invoice": "C536365", "quantity": "-1"}, None),
@@ -53,10 +72,15 @@ REASONS: list[tuple[dict[str, str], str | None]] = [
 
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
-    """The line of each case, cleaned. POST is excluded."""
+    """The line of each case, cleaned. A few stock codes are excluded."""
+    excluded = config.settings.model_copy(update={"excluded_stock_codes": ["POST ", "gift_*", "c?", "3.5*+"]})
     folder = tmp_path_factory.mktemp("landing")
     land(folder, "a.csv", csv_bytes(*[line(**fields) for fields, _ in REASONS]))
-    cleaned = cleaned_lines(tables.ingested(spark, config, folder)[0], {"POST"}).orderBy("line").collect()
+    cleaned = (
+        cleaned_lines(tables.ingested(spark, config, folder)[0], excluded.excluded_codes)
+        .orderBy("line")
+        .collect()
+    )
     return {str(fields): row for (fields, _), row in zip(REASONS, cleaned, strict=True)}
 
 
@@ -100,9 +124,24 @@ def test_orders_add_up_lines_by_invoice_and_keep_their_file(cleaned: DataFrame) 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("0.csv", {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "needs_decimal": False}),
-        ("1.csv", {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "needs_decimal": True}),
-        ("2.csv", {"kept": 0, "rejects": {"missing_customer": 1}, "countries": [], "needs_decimal": False}),
+        (
+            "0.csv",
+            {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "needs_decimal": False, "orders": 1},
+        ),
+        (
+            "1.csv",
+            {"kept": 2, "rejects": {}, "countries": ["United Kingdom"], "needs_decimal": True, "orders": 1},
+        ),
+        (
+            "2.csv",
+            {
+                "kept": 0,
+                "rejects": {"missing_customer": 1},
+                "countries": [],
+                "needs_decimal": False,
+                "orders": 0,
+            },
+        ),
     ],
 )
 def test_lines_are_counted_by_file(cleaned: DataFrame, name: str, expected: dict[str, object]) -> None:
@@ -158,7 +197,7 @@ def cleaning(
     )
     for name in ("a.csv", "b.csv"):
         land(run.lake.landing, name, csv_bytes(*LINES_OF_A_FILE))
-    conversion = convert_files(run, landed_files(run.lake.landing)[0])
+    conversion = convert_files(run, landed_files(run.lake.landing)[0], {})
     files = conversion.of(case.files)
     manifest = IngestedManifest(files=files.files, files_in_batch=files.files_in_batch, landing_version=1)
     commit_manifest(run.lake, run.lake.ingested(settings.ingest_fingerprint), manifest)
@@ -183,7 +222,13 @@ def test_kept_lines_are_linked_only_where_no_rule_looks_at_them(cleaning: Cleani
 
 def test_lines_are_counted_alike_by_links_and_by_writing_each(cleaning: Cleaning) -> None:
     rejects = {"missing_customer": 1, "price_not_positive": 1}
-    counts = {"kept": 2, "rejects": rejects, "countries": ["United Kingdom"], "needs_decimal": False}
+    counts = {
+        "kept": 2,
+        "rejects": rejects,
+        "countries": ["United Kingdom"],
+        "needs_decimal": False,
+        "orders": 2,
+    }
     found = {
         name: entry.model_dump(exclude={"batch", "ingested_batch"})
         for name, entry in cleaning.entries.items()
@@ -202,6 +247,57 @@ def test_kept_lines_are_those_of_the_rules(cleaning: Cleaning) -> None:
     kept = cleaning.lines.where("outcome = 'kept'")
     expected = cleaned_lines(cleaning.ingested).where("outcome = 'kept'")
     assert sorted(kept.select(columns).collect()) == sorted(expected.select(columns).collect())
+
+
+# -- invoices in several files ------------------------------------------------------------------
+
+DECEMBER = [line(invoice="1", date="2010-12-30 10:00:00"), line(invoice="2", date="2010-12-31 11:00:00")]
+JANUARY = [line(invoice="2", date="2010-12-31 11:00:00"), line(invoice="3", date="2011-01-02 10:00:00")]
+
+
+def overlapping(
+    folder: Path, spark: SparkSession, config: RunConfig, setting: str
+) -> tuple[CleanedManifest, list[tuple[str, str]]]:
+    """The manifest after two files of which both have invoice 2; and the file and invoice of each order."""
+    settings = config.settings.model_copy(update={"invoice_in_several_files": setting})
+    run = run_in(folder, spark, config.model_copy(update={"settings": settings}), "clean")
+    for name, lines in [("2010.csv", DECEMBER), ("2011.csv", JANUARY)]:
+        land(run.lake.landing, name, csv_bytes(*lines))
+    conversion = convert_files(run, landed_files(run.lake.landing)[0], {})
+    manifest = IngestedManifest(files=conversion.files, files_in_batch=conversion.files_in_batch)
+    commit_manifest(run.lake, run.lake.ingested(settings.ingest_fingerprint), manifest)
+    plan = plan_clean(run.lake, settings)
+    cleaned, orders_written = clean_files(run, plan)
+    findings = compare_invoices(run, plan, orders_written, cleaned)
+    counted = read_orders(spark, plan.orders_stage, orders_written).orderBy("invoice_no", "file").collect()
+    return (
+        plan.manifest(cleaned, orders_written, findings, run.execution),
+        [(row["file"], row["invoice_no"]) for row in counted],
+    )
+
+
+def test_lines_of_an_invoice_in_several_files_add_up_and_are_found(
+    spark: SparkSession, config: RunConfig, tmp_path: Path
+) -> None:
+    manifest, counted = overlapping(tmp_path, spark, config, "all")
+    assert counted == [("2010.csv", "1"), ("2010.csv", "2"), ("2011.csv", "2"), ("2011.csv", "3")]
+    assert manifest.stages["clean"].rejects == {}
+    assert manifest.files["2010.csv"].findings is None
+    (found,) = manifest.files["2011.csv"].findings or []
+    assert (found.what, found.invoices, found.lines, found.alike) == ("repeated", 1, 1, 1)
+    assert manifest.files["2011.csv"].orders == 2
+
+
+def test_the_newest_file_owns_an_invoice_where_it_is_configured(
+    spark: SparkSession, config: RunConfig, tmp_path: Path
+) -> None:
+    manifest, counted = overlapping(tmp_path, spark, config, "newest")
+    assert counted == [("2010.csv", "1"), ("2011.csv", "2"), ("2011.csv", "3")]
+    assert manifest.files["2010.csv"].rejects == {"older_delivery": 1}
+    (found,) = manifest.files["2011.csv"].findings or []
+    assert (found.what, found.invoices, found.alike) == ("repeated", 1, 1), (
+        "as delivered, before the older one was rejected"
+    )
 
 
 # -- merging orders -----------------------------------------------------------------------------

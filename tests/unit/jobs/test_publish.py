@@ -47,13 +47,15 @@ def test_rejects_of_the_latest_files_are_published_as_many_as_fit(
 # -- cleaned lines ------------------------------------------------------------------------------
 
 LINE_COLUMNS = (
-    "file string, line long, invoice_no string, stock_code string, description string, quantity int, "
-    "invoice_date timestamp_ntz, unit_price decimal(18,4), customer_id string, country string, "
-    "line_type string"
+    "file string, line long, invoice_no string, stock_code string, description string, "
+    "quantity decimal(13,3), "
+    "invoice_date timestamp_ntz, unit_price decimal(18,4), amount decimal(18,4), refunded decimal(18,4), "
+    "customer_id string, country string, line_type string"
 )
-MUG = ("536365", "85123A", "MUG", 6, "2010-12-01T08:26:00", "2.5500", "17850", "EIRE", "purchase")
-NAIL = ("C536366", "1", None, -3, "2010-12-01T08:26:00", "0.0010", "17850", None, "cancellation")
-JAM = ("536300", "2", "JAM", 1, "2010-12-02T00:00:00", "1200.0000", "17850", "EIRE", "purchase")
+MORNING = "2010-12-01T08:26:00"
+MUG = ("536365", "85123A", "MUG", "6", MORNING, "2.5500", None, None, "17850", "EIRE", "purchase")
+NAIL = ("C536366", "1", None, "-3", MORNING, "0.0010", None, None, "17850", None, "cancellation")
+JAM = ("536300", "2", "JAM", "1", "2010-12-02T00:00:00", "1200.0000", None, None, "17850", "EIRE", "purchase")
 
 
 def cleaned_rows(spark: SparkSession, *lines: tuple[object, ...]) -> list[Row]:
@@ -82,3 +84,16 @@ def test_money_has_the_decimals_it_needs_and_at_least_two(rows: list[Row]) -> No
     """6 x 2.55 = 15.30, -3 x 0.001 = -0.003"""
     found = [(row["unit_price"], row["amount"]) for row in rows]
     assert found == [("2.55", "15.30"), ("0.001", "-0.003"), ("1200.00", "1200.00")]
+
+
+def test_a_quantity_has_the_decimals_it_needs_or_none(spark: SparkSession, rows: list[Row]) -> None:
+    assert [row["quantity"] for row in rows] == ["6", "-3", "1"]
+    cheese = ("536301", "3", "CHEESE", "0.350", "2010-12-02T00:00:00", "22.9000", None, None, *JAM[8:])
+    (row,) = cleaned_rows(spark, cheese)
+    assert (row["quantity"], row["amount"]) == ("0.35", "8.015")
+
+
+def test_a_refund_lessens_the_amount_of_its_line(spark: SparkSession) -> None:
+    soap = ("#5002", "S-1", "SOAP", "1", "2026-03-02T09:00:00", "6.0000", None, "2.5000", *JAM[8:])
+    (row,) = cleaned_rows(spark, soap)
+    assert row["amount"] == "3.50"

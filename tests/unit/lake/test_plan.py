@@ -1,7 +1,10 @@
 """What ingest and clean have to do, decided without Spark: for every kind of delivery, and its record."""
 
+import gzip
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from include.lake.manifest import (
     FileEntry,
     IngestedFile,
     IngestedManifest,
+    InvoiceExample,
+    InvoiceFinding,
 )
 from include.lake.paths import Lake, batch_folder
 from include.lake.plan import (
@@ -22,11 +27,15 @@ from include.lake.plan import (
     CleanPlan,
     IngestPlan,
     files_to_clean,
+    files_to_compare,
     plan_clean,
     plan_ingest,
 )
 from include.lake.state import Execution
+from include.landing.copies import Content, units_of
+from include.landing.files import LandedFile, identity
 from include.settings import RunConfig, Segmentation
+from tests.archives import zipped
 from tests.tables import LONG_AGO, land
 
 EXECUTION = Execution("ingest", "a run")
@@ -46,15 +55,17 @@ def lake(tmp_path: Path) -> Lake:
 
 def ingested_file(lake: Lake, name: str, batch: str = "one", kept: int = 2) -> IngestedFile:
     """The entry of a file as it is in landing now, with one reject."""
-    stat = (lake.landing / name).stat()
-    return IngestedFile(
+    path = lake.landing / name
+    file = LandedFile(path, name, *identity(path))
+    entry = IngestedFile(
         batch=batch,
-        size=stat.st_size,
-        modified=stat.st_mtime_ns,
+        size=file.size,
+        modified=file.modified,
         rows=kept + 1,
         kept=kept,
         rejects={"quantity_unreadable": 1},
     )
+    return entry.with_content(Content(file.size, file.modified, units_of(file)), None)
 
 
 def commit_ingested(lake: Lake, settings: Segmentation, *names: str) -> None:
@@ -193,8 +204,83 @@ def test_files_without_a_line_are_no_shop(lake: Lake, settings: Segmentation) ->
 
 
 def test_a_lake_without_a_landed_file_has_no_plan(lake: Lake, settings: Segmentation) -> None:
-    with pytest.raises(InputError, match=r"has no \.csv"):
+    with pytest.raises(InputError, match="has no file that can be read"):
         plan(lake, settings)
+
+
+def test_what_cannot_be_read_is_not_counted_and_named(lake: Lake, settings: Segmentation) -> None:
+    land(lake.landing, "a.csv", b"lines")
+    land(lake.landing, "b.pdf", b"")
+    land(lake.landing, "c.xlsx", b"not a real workbook, only its name counts")
+    land(lake.landing, "d.zip", zipped({"d.csv": b"others", "readme.doc": b""}))
+    found = plan(lake, settings)
+    assert names(found) == ["a.csv", "d.zip"]
+    assert found.not_counted == {
+        "b.pdf": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+        "c.xlsx": "is no workbook, whatever its name says",
+        "d.zip/readme.doc": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+    }
+
+
+def test_what_cannot_be_read_in_a_converted_file_is_named_in_each_run_without_opening_it(
+    lake: Lake, settings: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake.landing, "d.zip", zipped({"d.csv": b"one", "e.csv": b"two", "readme.doc": b""}))
+    found = plan(lake, settings)
+    new = {"d.zip": ingested_file(lake, "d.zip")}
+    batch_folder(found.stage, "one").mkdir(parents=True)
+    conversion = BatchedFiles[IngestedFile](files=new, files_in_batch={"one": 1})
+    commit_manifest(lake, found.stage, found.manifest(conversion, EXECUTION))
+    for opening in ("include.lake.plan.contents_of", "include.landing.copies.parts_of"):
+        monkeypatch.setattr(opening, None)
+    again = plan(lake, settings)
+    assert (names(again), list(again.not_counted)) == ([], ["d.zip/readme.doc"])
+    assert again.contents == found.contents
+    record = again.manifest(BatchedFiles[IngestedFile](), EXECUTION).stages["ingest"]
+    assert record.files_not_counted == found.not_counted
+
+
+def test_a_landing_folder_of_which_nothing_can_be_opened_is_refused_with_what_it_has(
+    lake: Lake, settings: Segmentation
+) -> None:
+    land(lake.landing, "a.xlsx", b"not a real workbook, only its name counts")
+    land(lake.landing, "b.xls", b"")
+    with pytest.raises(InputError, match=r"It has: b\.xls is not read; .*; a\.xlsx is no workbook"):
+        plan(lake, settings)
+
+
+def test_a_file_that_is_gone_is_named_with_its_lines_in_the_next_run(
+    lake: Lake, settings: Segmentation
+) -> None:
+    for name in ("gone 'é' #1.csv", "copy.csv", "stays.csv"):
+        land(lake.landing, name, name.encode())
+    commit_ingested(lake, settings, "gone 'é' #1.csv", "copy.csv", "stays.csv")
+    (lake.landing / "gone 'é' #1.csv").unlink()
+    land(lake.landing, "a.csv", b"copy.csv")
+    found = plan(lake, settings)
+    assert found.gone == {"gone 'é' #1.csv": 2}, "copy.csv is there, and named as a copy"
+    assert found.warnings == [
+        "not counted: copy.csv has the same content as a.csv",
+        "gone since the run before: gone 'é' #1.csv with 2 lines that counted",
+    ]
+    new = {"a.csv": ingested_file(lake, "a.csv")}
+    manifest = found.manifest(BatchedFiles[IngestedFile](files=new, files_in_batch={"one": 3}), EXECUTION)
+    assert manifest.stages["ingest"].files_gone == {"gone 'é' #1.csv": 2}
+    commit_manifest(lake, found.stage, manifest)
+    assert plan(lake, settings).gone == {}
+
+
+def test_the_same_content_in_another_wrapping_counts_once(lake: Lake, settings: Segmentation) -> None:
+    land(lake.landing, "orders.csv", b"lines\nand more\n")
+    commit_ingested(lake, settings, "orders.csv")
+    land(lake.landing, "orders.csv.gz", gzip.compress(b"lines\r\nand more\r\n"))
+    land(lake.landing, "orders.csv.zip", zipped({"x.csv": b"lines\nand more\n"}))
+    found = plan(lake, settings)
+    assert names(found) == []
+    assert found.not_counted == {
+        "orders.csv.gz": "has the same content as orders.csv",
+        "orders.csv.zip": "has the same content as orders.csv",
+    }
 
 
 # -- clean --------------------------------------------------------------------------------------
@@ -262,7 +348,7 @@ def test_a_file_that_was_converted_again_is_cleaned_again() -> None:
         }
     )
     cleaned = BatchedFiles[CleanedFile](files={"a": cleaned_file(), "b": cleaned_file()})
-    assert files_to_clean(ingested, cleaned, drop_repeats=False) == ["b"]
+    assert files_to_clean(ingested, cleaned, across_files=False) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +362,75 @@ def test_dropping_repeats_cleans_all_files_when_any_has_changed(
     one = IngestedFile(batch="one", size=1, modified=1, rows=1, kept=1, rejects={})
     ingested = BatchedFiles[IngestedFile](files=dict.fromkeys(ingested_names, one))
     cleaned = BatchedFiles[CleanedFile](files=dict.fromkeys(cleaned_names, cleaned_file()))
-    assert files_to_clean(ingested, cleaned, drop_repeats=True) == expected
+    assert files_to_clean(ingested, cleaned, across_files=True) == expected
+
+
+REPEATED = InvoiceFinding(
+    what="repeated",
+    older_folder="",
+    invoices=1,
+    lines=1,
+    alike=1,
+    example=InvoiceExample(
+        invoice_no="1",
+        older_file="a",
+        file="b",
+        customers=("c", "c"),
+        days=(date(2024, 3, 1), date(2024, 3, 1)),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The files in landing with their ages, those cleaned before, and which are compared then."""
+
+    landed: dict[str, int]  # name -> modification time
+    cleaned: str  # one letter for each file
+    new: str
+    expected: str
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Compared({"a": 1, "b": 2, "c": 3}, cleaned="abc", new="", expected=""),
+        Compared({"a": 1, "b": 2, "c": 3}, cleaned="", new="abc", expected="abc"),
+        Compared({"a": 1, "b": 2, "c": 3}, cleaned="ab", new="c", expected="c"),
+        Compared({"a": 1, "b": 2, "c": 1}, cleaned="ab", new="c", expected="bc"),
+        Compared({"b": 2, "c": 3}, cleaned="abc", new="", expected="b"),
+        Compared({"a": 4, "b": 2, "c": 3}, cleaned="abc", new="a", expected="ab"),
+    ],
+    ids=["no change", "all new", "the newest", "an older one", "one gone", "one replaced"],
+)
+def test_invoices_are_compared_only_where_a_change_of_files_can_matter(case: Compared) -> None:
+    """Only b has an invoice that an older file has as well."""
+    ingested = {
+        name: IngestedFile(batch="one", size=1, modified=modified, rows=1, kept=1, rejects={})
+        for name, modified in case.landed.items()
+    }
+    found = {name: [REPEATED] if name == "b" else None for name in case.cleaned}
+    cleaned = {
+        name: cleaned_file().model_copy(update={"findings": findings}) for name, findings in found.items()
+    }
+    assert files_to_compare(ingested, cleaned, case.new) == list(case.expected)
+
+
+def test_files_without_findings_lose_a_file_without_spark(two_files: Lake, settings: Segmentation) -> None:
+    commit_ingested(two_files, settings, "b.csv")
+    commit_cleaned(two_files, settings, {"a.csv": "orders", "b.csv": "orders"})
+    assert plan_clean(two_files, settings).is_done
+
+
+def test_a_manifest_has_the_new_findings_of_compared_files(two_files: Lake, settings: Segmentation) -> None:
+    plan = plan_clean(two_files, settings)
+    orders = plan.orders_with({"b.csv": "more orders"})
+    execution = Execution("clean", "a run")
+    manifest = plan.manifest({"b.csv": cleaned_file("clean too")}, orders, {"b.csv": [REPEATED]}, execution)
+    assert {name: entry.findings for name, entry in manifest.files.items()} == {
+        "a.csv": None,
+        "b.csv": [REPEATED],
+    }
 
 
 def test_a_manifest_of_cleaned_files_has_the_files_it_was_made_from(
@@ -284,7 +438,7 @@ def test_a_manifest_of_cleaned_files_has_the_files_it_was_made_from(
 ) -> None:
     plan = plan_clean(two_files, settings)
     orders = plan.orders_with({"b.csv": "more orders"})
-    manifest = plan.manifest({"b.csv": cleaned_file("clean too")}, orders, Execution("clean", "a run"))
+    manifest = plan.manifest({"b.csv": cleaned_file("clean too")}, orders, {}, Execution("clean", "a run"))
     assert manifest.files_in_batch == {"clean": 1, "clean too": 1}
     assert manifest.orders.batches == {"orders", "more orders"}
     assert list(manifest.ingested.files) == ["a.csv", "b.csv"]

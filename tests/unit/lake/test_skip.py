@@ -112,5 +112,5 @@ def test_a_run_that_listed_later_is_not_replaced(lake: Lake, settings: Segmentat
 def test_an_empty_landing_folder_is_refused_as_by_the_job(lake: Lake, settings: Segmentation) -> None:
     for file in lake.landing.iterdir():
         file.unlink()
-    with pytest.raises(InputError, match=r"has no \.csv"):
+    with pytest.raises(InputError, match=r"has no file that can be read"):
         skipped("ingest", lake, settings)

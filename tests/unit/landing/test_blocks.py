@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from include.landing import blocks
 from include.landing.blocks import block_size, blocks_of
-from include.landing.files import LandedFile, identity
-from include.landing.formats import FormattedFile, file_format
-from include.landing.reader import ReadingRules, typed_lines
+from include.landing.reader import TYPED, ReadingRules, typed_lines
 from include.settings import RunConfig
-from tests.tables import csv_bytes, land, line
+from tests.tables import csv_bytes, formatted_file, land, line
 
 LINES = [
     line(),
@@ -29,11 +27,6 @@ LINES = [
 ]
 
 
-def formatted(config: RunConfig, path: Path) -> FormattedFile:
-    file = LandedFile(path, path.name, *identity(path))
-    return FormattedFile(file, file_format(file, config.settings.landing.columns))
-
-
 @settings(deadline=None)
 @given(
     lines=st.lists(st.sampled_from(LINES), min_size=1, max_size=40),
@@ -44,19 +37,19 @@ def test_a_file_is_read_alike_in_one_block_and_in_many(
     config: RunConfig, tmp_path_factory: pytest.TempPathFactory, lines: list[str], size: int, end: str
 ) -> None:
     data = csv_bytes(*[text.replace("\r\n", "\n").replace("\n", end) for text in lines], end=end)
-    file = formatted(config, land(tmp_path_factory.mktemp("landing"), "a.csv", data))
+    file = formatted_file(config, land(tmp_path_factory.mktemp("landing"), "a.csv", data))
     rules = ReadingRules.of(config.settings)
     parts = blocks_of(file, size)
     assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]]
     assert (parts[0].start, parts[-1].end) == (0, len(data))
-    in_blocks = pl.concat(typed_lines(parts, rules)).sort("line")
-    at_once = pl.concat(typed_lines(blocks_of(file, len(data)), rules)).sort("line")
+    in_blocks = pl.concat(typed_lines(parts, rules)).select(TYPED).sort("line")
+    at_once = pl.concat(typed_lines(blocks_of(file, len(data)), rules)).select(TYPED).sort("line")
     assert in_blocks.equals(at_once)
 
 
 def test_lines_are_numbered_through_the_blocks_of_a_large_file(config: RunConfig, tmp_path: Path) -> None:
     rows = [line(quantity=str(number)) for number in range(2, 302)]
-    file = formatted(config, land(tmp_path, "a.csv", csv_bytes(*rows)))
+    file = formatted_file(config, land(tmp_path, "a.csv", csv_bytes(*rows)))
     parts = blocks_of(file, 1000)
     assert len(parts) > 10
     found = pl.concat(typed_lines(parts, ReadingRules.of(config.settings)))
@@ -66,7 +59,7 @@ def test_lines_are_numbered_through_the_blocks_of_a_large_file(config: RunConfig
 
 def test_a_compressed_file_and_one_in_utf_16_are_one_block(config: RunConfig, tmp_path: Path) -> None:
     data = csv_bytes(*[line()] * 300).decode().encode("utf-16")
-    assert len(blocks_of(formatted(config, land(tmp_path, "a.csv", data)), 1000)) == 1
+    assert len(blocks_of(formatted_file(config, land(tmp_path, "a.csv", data)), 1000)) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,40 @@ import codecs
 import gzip
 import os
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from include.settings import RunConfig
 from tests import tables
-from tests.tables import LinesByFile, csv_bytes, land, line
+from tests.archives import Cell, workbook, zipped
+from tests.tables import HEADER, LinesByFile, csv_bytes, land, line
 
 KEPT = None
 POUND = line(text="£5 CAFÉ")
 PACKED = gzip.compress(csv_bytes(*[line(quantity=str(n)) for n in range(1, 500)]), mtime=0)
+
+SOLD: list[Cell] = [
+    536365,
+    "85123A",
+    "RED MUG",
+    6,
+    datetime.fromisoformat("2010-12-01 08:26:00"),
+    2.55,
+    17850,
+    "United Kingdom",
+]
+BOOK = workbook(
+    {
+        "2009": [["Orders of 2009"], [], HEADER.split(","), [], SOLD],
+        "empty": [],
+        "a note": [["Ask Anne"]],
+        "2010": [HEADER.split(","), [*SOLD[:5], "x", *SOLD[6:]]],
+    }
+)
+BOTH: list[str | None] = [KEPT, "unit_price_unreadable"]
+BY_LINE = BOTH[::-1]  # in row 5 of the first sheet, and row 2 of the last
 
 # Name, content, and what becomes of each line: KEPT or a reason.
 FILES: dict[str, tuple[bytes, list[str | None]]] = {
@@ -24,11 +47,18 @@ FILES: dict[str, tuple[bytes, list[str | None]]] = {
     "utf-16 without its mark.csv": (csv_bytes(POUND).decode().encode("utf-16-le"), [KEPT]),
     "utf-16 of the other order.csv": (csv_bytes(POUND).decode().encode("utf-16-be"), [KEPT]),
     "windows.csv": (csv_bytes(POUND).decode().encode("cp1252"), [KEPT]),
-    "two encodings.csv": (csv_bytes(POUND) + POUND.encode("cp1252"), [KEPT, KEPT]),
+    "two encodings.csv": (csv_bytes(POUND) + POUND.encode("cp1252") + b"\n", [KEPT, KEPT]),
     "crlf.csv": (csv_bytes(line(), line(), end="\r\n"), [KEPT, KEPT]),
     "old mac.csv": (csv_bytes(line(), line(), end="\r"), [KEPT, KEPT]),
-    "no last line end.csv": (csv_bytes(line())[:-1], [KEPT]),
-    "cut off.csv": (csv_bytes(line(), line())[:-40], [KEPT, "wrong_number_of_fields"]),
+    "no last line end.csv": (csv_bytes(line(), line())[:-1], [KEPT, "cut_off"]),
+    "cut off.csv": (csv_bytes(line(), line())[:-40], [KEPT, "cut_off"]),
+    "no last line end.csv.gz": (gzip.compress(csv_bytes(line())[:-1]), ["cut_off"]),
+    "no last line end after quotes.csv": (
+        csv_bytes(line(), line(country='"A\nB"'))[:-1],
+        [KEPT, "cut_off"],
+    ),
+    "blank and no last line end.csv": (csv_bytes(line()) + b"  ", [KEPT]),
+    "header without a line end.csv": (csv_bytes()[:-1], []),
     "break in quotes.csv": (csv_bytes(line(text='"RED\n\nMUG, ""BIG"""'), line()), [KEPT, KEPT]),
     "crlf in quotes.csv": (csv_bytes(line(text='"RED\r\nMUG"'), line(), end="\r\n"), [KEPT, KEPT]),
     "break in the first column.csv": (
@@ -59,6 +89,13 @@ FILES: dict[str, tuple[bytes, list[str | None]]] = {
     "too many fields.csv": (csv_bytes(line() + ",more"), ["wrong_number_of_fields"]),
     "zeros.csv": (csv_bytes(line(), "\0" * 100), [KEPT, "zero_byte"]),
     "packed.csv.gz": (PACKED, [KEPT] * 499),
+    "tabs.tsv": (csv_bytes(line()).replace(b",", b"\t"), [KEPT]),
+    "bars.txt": (csv_bytes(line()).replace(b",", b"|"), [KEPT]),
+    "members.zip": (zipped({"a.csv": csv_bytes(line()), "b.txt.TXT": csv_bytes(line(price="x"))}), BOTH),
+    "one member.csv.zip": (zipped({"a.csv": csv_bytes(line()), "notes.pdf": b""}), [KEPT]),
+    "book.xlsx": (BOOK, BY_LINE),
+    "book.xlsx.gz": (gzip.compress(BOOK), BY_LINE),
+    "book in an archive.zip": (zipped({"shop 1/book.xlsx": BOOK}), BY_LINE),
     "packed but not named so.csv": (gzip.compress(csv_bytes(line())), [KEPT]),
     "named packed but not so.csv.gz": (csv_bytes(line()), [KEPT]),
     "no header.csv": ((line() + "\n" + line()).encode(), ["no_header", "no_header"]),
@@ -138,3 +175,28 @@ def test_a_damaged_archive_is_read_as_far_as_it_unpacks_and_the_rest_is_one_reje
     assert last["reason"] == "file_damaged"
     assert [row["reason"] for row in before] == [None] * len(before)
     assert [row["quantity"] for row in before] == list(range(1, len(before) + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("book.xlsx", [("2010", 2), ("2009", 5)]),
+        ("book.xlsx.gz", [("2010", 2), ("2009", 5)]),
+        ("book in an archive.zip", [("shop 1/book.xlsx/2010", 2), ("shop 1/book.xlsx/2009", 5)]),
+        ("members.zip", [("a.csv", 2), ("b.txt.TXT", 2)]),
+        ("tabs.tsv", [(None, 2)]),
+    ],
+)
+def test_a_line_is_known_by_its_part_and_its_place_there(
+    read: LinesByFile, name: str, places: list[tuple[str | None, int]]
+) -> None:
+    assert {(row["part"], row["line"]) for row in read[name]} == set(places)
+
+
+def test_a_sheet_has_the_values_that_a_csv_file_has(read: LinesByFile) -> None:
+    apart = {"file", "part", "line"}
+    (sold,) = [row for row in read["book.xlsx"] if row["part"] == "2009"]
+    (same,) = read["tabs.tsv"]
+    assert {name: sold[name] for name in sold.keys() - apart} == {
+        name: same[name] for name in same.keys() - apart
+    }

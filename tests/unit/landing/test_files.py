@@ -1,4 +1,4 @@
-"""The landing folder: what is a landed file, what may be read now, and what is a copy."""
+"""The landing folder: what is a landed file, what is not and why, and what may be read now."""
 
 import os
 import tempfile
@@ -9,17 +9,25 @@ from threading import Timer
 import pytest
 
 from include.errors import InputError
-from include.landing.files import (
-    Content,
-    LandedFile,
-    copies,
-    identity,
-    landed_files,
-    still_written,
-    unreadable,
-    with_digests,
-)
+from include.landing.files import LandedFile, identity, landed_files, still_written, unreadable
 from tests.tables import csv_bytes, land, line
+
+READ = [
+    *("a.csv", "b.TSV", "c.txt", "d.xlsx", "e.csv.gz", "f.tsv.GZ", "g.txt.gz", "h.xlsx.gz"),
+    *("i.csv.zip", "j.zip", "k.gz", "with blanks & é.csv", "50%#1.csv", "at 10:30.csv", "a 'b' \"c\".csv"),
+    *("two\nlines.csv", "orders (1).csv", "a.b.c.csv"),
+]
+NOT_READ = {
+    "old.xls": "is not read; save it as .xlsx or .csv",
+    "macros.xlsm": "is not read; save it as .xlsx or .csv",
+    "table.parquet": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+    "invoice.PDF": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+    "lines.json.gz": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+    "half.csv.part": "is not complete, by its name; it is read once it has its own",
+    "all.7z": "is not read; pack the files in it as .zip, or each as .gz",
+    "all.tar.gz": "is not read; pack the files in it as .zip, or each as .gz",
+    "orders": "has no extension; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
+}
 
 
 def landed(path: Path) -> LandedFile:
@@ -29,11 +37,39 @@ def landed(path: Path) -> LandedFile:
 # -- which files there are ----------------------------------------------------------------------
 
 
-def test_a_landing_folder_without_a_csv_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["", "Größe 100% #1: 'a'/"], ids=["landing", "a folder of it"])
+def test_tables_and_workbooks_are_landed_files_packed_or_not(tmp_path: Path, folder: str) -> None:
+    for name in READ:
+        land(tmp_path, folder + name, b"x")
+    files, others = landed_files(tmp_path)
+    assert [file.name for file in files] == sorted(folder + name for name in READ)
+    assert others == {}
+
+
+def test_whatever_else_is_there_is_named_with_what_would_be_read(tmp_path: Path) -> None:
+    for name in ("a.csv", *NOT_READ):
+        land(tmp_path, name, b"x")
+    files, others = landed_files(tmp_path)
+    assert [file.name for file in files] == ["a.csv"]
+    assert others == NOT_READ
+
+
+def test_a_landing_folder_without_a_file_that_is_read_is_refused_with_what_it_has(tmp_path: Path) -> None:
     (tmp_path / "x.csv").mkdir()
-    (tmp_path / ".y.csv").write_text("")
-    (tmp_path / "z.csv.part").write_text("")
-    with pytest.raises(InputError, match=r"has no \.csv"):
+    land(tmp_path, ".y.csv", b"")
+    land(tmp_path, "z.xls", b"")
+    with pytest.raises(InputError) as refused:
+        landed_files(tmp_path)
+    assert str(refused.value) == (
+        f"landing folder {tmp_path} has no file that can be read: .csv, .tsv, .txt and .xlsx are read, also "
+        "inside .gz and .zip. It has: x.csv is a folder; z.xls is not read; save it as .xlsx or .csv"
+    )
+
+
+def test_the_refusal_of_a_folder_with_many_other_files_stays_short(tmp_path: Path) -> None:
+    for number in range(12):
+        land(tmp_path, f"{number:02}.pdf", b"")
+    with pytest.raises(InputError, match=r"04\.pdf .*; and 7 more$"):
         landed_files(tmp_path)
 
 
@@ -48,7 +84,7 @@ def test_an_entry_that_is_no_file_is_named_and_not_read(tmp_path: Path) -> None:
     land(tmp_path, "b.csv/part-0.csv", csv_bytes(line()))
     (tmp_path / "c.csv").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "d.csv")
-    for name in (".e.csv", "_f.csv", "g.csv.part", "h.csv.tmp", ".part/i.csv"):
+    for name in (".e.csv", "_f.csv", ".DS_Store", ".part/i.csv"):
         land(tmp_path, name, csv_bytes(line()))
     files, others = landed_files(tmp_path)
     assert [file.name for file in files] == ["a.csv", "b.csv/part-0.csv"]
@@ -125,46 +161,3 @@ def test_a_file_that_grows_while_it_is_watched_is_still_written(tmp_path: Path) 
     files = [landed(old), landed(young)]
     Timer(0.1, young.write_bytes, [b"xxx"]).start()
     assert still_written(files, 0.5) == {"young.csv": "is still being written"}
-
-
-# -- which of them are copies -------------------------------------------------------------------
-
-
-def contents(*files: LandedFile) -> dict[str, Content]:
-    """What the files hold, before anybody has looked into them."""
-    return {file.name: Content(file.size, file.modified) for file in files}
-
-
-def test_the_first_by_name_of_files_with_the_same_content_counts(tmp_path: Path) -> None:
-    for name, text in {"a.csv": b"one", "b.csv": b"two", "c.csv": b"one", "d.csv": b"three"}.items():
-        land(tmp_path, name, text)
-    files, _ = landed_files(tmp_path)
-    assert copies(with_digests(contents(*files), files)) == {"c.csv": "a.csv"}
-
-
-def test_a_file_of_a_size_of_its_own_is_not_looked_into(tmp_path: Path) -> None:
-    for name, text in {"a.csv": b"one", "b.csv": b"two", "d.csv": b"three", "e.csv": b""}.items():
-        land(tmp_path, name, text)
-    files, _ = landed_files(tmp_path)
-    found = with_digests(contents(*files), files)
-    assert [name for name, content in found.items() if content.sha256] == ["a.csv", "b.csv"]
-
-
-def test_a_file_that_counts_as_it_was_before_has_the_content_it_had(tmp_path: Path) -> None:
-    for name in ("a.csv", "z.csv"):
-        land(tmp_path, name, b"one")
-    files, _ = landed_files(tmp_path)
-    before = with_digests(contents(*files), files)
-    (tmp_path / "a.csv").write_text("half of another")
-    files, _ = landed_files(tmp_path)
-    assert copies(with_digests(before, files)) == {"z.csv": "a.csv"}
-
-
-def test_a_file_changed_before_anybody_looked_into_it_is_no_copy(tmp_path: Path) -> None:
-    for name in ("a.csv", "z.csv"):
-        land(tmp_path, name, b"one")
-    files, _ = landed_files(tmp_path)
-    before = contents(*files)
-    (tmp_path / "a.csv").write_text("half of another")
-    files, _ = landed_files(tmp_path)
-    assert copies(with_digests(before, files)) == {}, "nothing tells what it held"

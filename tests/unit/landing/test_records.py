@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from include.landing import chunks
-from include.landing.files import LandedFile, identity
-from include.landing.formats import FormattedFile, file_format
 from include.landing.records import RECORD_LINES, records, text_of_records
 from include.settings import RunConfig
-from tests.tables import HEADER, csv_bytes, land, line
+from tests.tables import HEADER, csv_bytes, formatted_file, land, line
 
 Read = Callable[[bytes], list[tuple[int, str, bool]]]
 
@@ -22,10 +20,9 @@ def read(tmp_path: Path, config: RunConfig) -> Read:
 
     def read_bytes(data: bytes) -> list[tuple[int, str, bool]]:
         path = land(tmp_path, "a.csv", data)
-        file = LandedFile(path, path.name, *identity(path))
-        formatted = FormattedFile(file, file_format(file, config.settings.landing.columns))
-        parts = records(formatted, 0, len(data), 1)
-        return [row for found in parts for row in text_of_records(found).iter_rows()]
+        parts = records(formatted_file(config, path), 0, len(data), 1)
+        columns = ["line", "raw", "damaged"]
+        return [row for found in parts for row in text_of_records(found).select(columns).iter_rows()]
 
     return read_bytes
 

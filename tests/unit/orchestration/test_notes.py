@@ -40,8 +40,9 @@ def test_a_run_that_ended_well_names_customers_lines_and_new_files() -> None:
     [
         ({"files_converted": 0}, "nothing new"),
         ({"files_not_counted": {"a.csv": "is a copy"}}, "2 new files, 1 files not counted"),
+        ({"files_gone": {"a.csv": 7}}, "2 new files, 1 files gone"),
     ],
-    ids=["nothing new", "a file that does not count"],
+    ids=["nothing new", "a file that does not count", "a file that is gone"],
 )
 def test_what_is_special_about_the_files_comes_last(change: dict[str, JsonValue], end: str) -> None:
     assert outcome(ALL | {"ingest": ALL["ingest"] | change}, []).endswith(f"kept, {end}")

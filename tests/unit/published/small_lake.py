@@ -35,13 +35,14 @@ ROWS: list[Row] = [
 SCHEMA = pa.schema(
     [
         ("file", pa.string()),
+        ("part", pa.string()),
         ("customer_id", pa.string()),
         ("invoice_no", pa.string()),
         ("order_date", pa.date32()),
         ("line_type", pa.string()),
         ("country", pa.string()),
         ("lines", pa.int64()),
-        ("amount", pa.decimal128(38, 4)),
+        ("amount", pa.decimal128(38, 7)),
         ("units", pa.int64()),
     ]
 )
@@ -61,6 +62,7 @@ def arrow(rows: Sequence[Row]) -> pa.Table:
     values = [
         {
             "file": file,
+            "part": None,
             "customer_id": customer,
             "invoice_no": invoice,
             "order_date": date.fromisoformat(day),

@@ -132,10 +132,6 @@ def test_a_newest_purchase_more_than_60_days_ago_is_named_with_the_date_to_run_i
     )
 
 
-def test_a_snapshot_before_the_first_sale_says_so(find: Find) -> None:
-    assert find(figures(), with_sales=[]) == ["nothing that counts was bought before 2011-04-23"]
-
-
 # -- a weekday without sales --------------------------------------------------------------------
 
 

@@ -10,10 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.lake.paths import Lake
-from include.lake.record import RECORD, InputFile, PublishedConfig, RunRecord
+from include.lake.record import RECORD, InputFile, PublishedConfig, RunRecord, read_run_record
 from include.lake.state import state_text
-from include.published.figures import days_with_sales, earlier_figures, read_figures
+from include.published.figures import (
+    earlier_figures,
+    files_judged_before,
+    read_customer_figures,
+    read_figures,
+)
 from include.settings import RunConfig
+from tests.unit.published.small_lake import COUNTS, ingested
 
 DAY = date(2011, 12, 10)
 CUTS = '{"recency_days": [13, 33], "frequency": [1, 2], "monetary": ["243.22", "475.28"]}'
@@ -120,7 +126,55 @@ def test_a_snapshot_that_lacks_a_file_is_passed_over(lake: Lake, publish: Publis
     assert champions_before(lake, DAY) is None
 
 
-def test_days_with_sales_are_those_of_last_purchases(tmp_path: Path) -> None:
-    bought = [date(2011, 12, day) for day in (9, 9, 1)]
-    pq.write_table(pa.table({"last_purchase_date": bought}), tmp_path / "customer_segments.parquet")
-    assert days_with_sales(tmp_path) == {date(2011, 12, 9), date(2011, 12, 1)}
+# -- the files of the newest snapshot -----------------------------------------------------------
+
+
+def test_the_files_of_the_newest_snapshot_were_judged_before(lake: Lake, publish: Publish) -> None:
+    assert files_judged_before(lake) == {}
+    folder = publish(date(2011, 12, 9), 100)
+    record = read_run_record(folder)
+    files = {"a.csv": InputFile(**ingested().model_dump(), clean=COUNTS)}
+    (folder / RECORD).write_text(state_text(record.model_copy(update={"input_files": files})))
+    lake.latest.symlink_to(folder)
+    assert files_judged_before(lake) == files
+    (folder / RECORD).write_text("{")
+    assert files_judged_before(lake) == {}
+
+
+# -- customers ----------------------------------------------------------------------------------
+
+Customer = tuple[str, int, str, str, int]  # id, orders, gross, returned, day of the last purchase
+
+
+def write_customers(folder: Path, rows: list[Customer], row_group_size: int = 2) -> None:
+    ids, orders, gross, returned, days = zip(*rows, strict=True)
+    money = pa.decimal128(18, 2)
+    table = pa.table(
+        {
+            "customer_id": ids,
+            "frequency": pa.array(orders, pa.int64()),
+            "gross": pa.array(map(Decimal, gross), money),
+            "returned": pa.array(map(Decimal, returned), money),
+            "last_purchase_date": [date(2011, 12, day) for day in days],
+        }
+    )
+    pq.write_table(table, folder / "customer_segments.parquet", row_group_size=row_group_size)
+
+
+def test_customers_are_counted_over_all_row_groups(tmp_path: Path) -> None:
+    write_customers(
+        tmp_path,
+        [
+            ("a", 1, "5.00", "0.00", 9),
+            ("b", 3, "7.00", "-2.50", 9),
+            ("c", 8, "1.00", "0.00", 1),
+            ("d", 2, "9.00", "1.00", 9),
+            ("e", 1, "2.00", "0.00", 9),
+        ],
+    )
+    found = read_customer_figures(tmp_path)
+    assert (found.customers, found.one_order, found.orders) == (5, 2, 15)
+    assert (found.most_orders, found.gross) == (("c", 8), Decimal("24.00"))
+    assert found.most_gross == ("d", Decimal("9.00"))
+    assert found.less_than_nothing == {"b": Decimal("-2.50")}
+    assert found.days == {date(2011, 12, 9), date(2011, 12, 1)}

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from include.errors import InputError, OutdatedError
+from include.lake.manifest import BatchedFiles, FileEntry
 from include.lake.paths import Lake
 from include.lake.record import PublishedConfig, RunRecord
 from include.pipeline import PROJECT
-from include.published.orders import COLUMNS, CustomerOrder, orders_behind, orders_of
+from include.published.orders import (
+    COLUMNS,
+    CustomerOrder,
+    PurchaseDays,
+    orders_behind,
+    orders_of,
+    purchase_days,
+)
 from include.settings import Params, RunConfig, load_config
 from tests.unit.published.small import stages
 from tests.unit.published.small_lake import (
@@ -53,6 +61,28 @@ def snapshot(config: RunConfig) -> RunRecord:
 
 def invoices(customer_id: str, lake: Lake, record: RunRecord) -> list[str]:
     return [order.invoice_no for order in orders_of(customer_id, orders_behind(lake, record))]
+
+
+# -- the days of purchases ----------------------------------------------------------------------
+
+
+def days_of(lake: Lake, config: RunConfig, *files: str) -> PurchaseDays | None:
+    orders = BatchedFiles[FileEntry](files={name: FileEntry(batch="b1") for name in files})
+    return purchase_days(lake.orders(config.settings.clean_fingerprint), orders)
+
+
+def test_the_first_and_last_purchases_are_those_of_files_that_count(lake: Lake, config: RunConfig) -> None:
+    write_orders(lake, config)
+    assert days_of(lake, config, FILE) == PurchaseDays(date(2011, 9, 1), date(2011, 12, 10), "536369", FILE)
+    assert days_of(lake, config, CORRECTED, LATE) == PurchaseDays(
+        date(2011, 12, 1), date(2011, 12, 2), "536365", CORRECTED
+    )
+
+
+def test_cancellations_are_no_purchases(lake: Lake, config: RunConfig) -> None:
+    write_orders(lake, config, [row for row in ROWS if row[4] == "cancellation"])
+    assert days_of(lake, config, FILE) is None
+    assert days_of(lake, config) is None
 
 
 # -- which count --------------------------------------------------------------------------------

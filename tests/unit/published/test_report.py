@@ -7,15 +7,35 @@ from pathlib import Path
 
 import pytest
 
+from include.lake.record import InputFile
 from include.pipeline import REPORT
 from include.published.report import Made, write_report
 from include.settings import RunConfig
 from tests.unit.published.small import AS_OF, HOSTILE, stages, write_snapshot
+from tests.unit.published.small_lake import COUNTS, ingested
 
 
 @pytest.fixture
 def made(config: RunConfig) -> Made:
-    return Made(AS_OF, config, stages(), [f"no sales on {HOSTILE}"])
+    ingest = stages()["ingest"].model_copy(
+        update={"files_not_counted": {f"{HOSTILE}.pdf": "is no table"}, "files_gone": {"gone.csv": 1234}}
+    )
+    return Made(
+        AS_OF, config, stages() | {"ingest": ingest}, [f"no sales on {HOSTILE}"], files_read_in_two_ways()
+    )
+
+
+def files_read_in_two_ways() -> dict[str, InputFile]:
+    ways = {
+        "1.csv": "UTF-8, a point (line 2)",
+        "2.csv": "UTF-8, a point (line 9)",
+        f"{HOSTILE}.csv": "UTF-16",
+        "old.csv": None,
+    }
+    return {
+        name: InputFile(**ingested().model_copy(update={"read_as": how}).model_dump(), clean=COUNTS)
+        for name, how in ways.items()
+    }
 
 
 @pytest.fixture
@@ -74,6 +94,19 @@ def test_nothing_runs_and_nothing_is_loaded(page: str) -> None:
 def test_text_from_data_stays_text(page: str) -> None:
     assert f"no sales on {HOSTILE}" in str(Text(page))
     assert "<script" not in page
+
+
+def test_it_says_how_files_were_read_and_which_do_not_count(page: str) -> None:
+    """Each file has six lines."""
+    text = str(Text(page))
+    for words in [
+        "2 files, such as 1.csv, 12 lines: UTF-8, a point",
+        f"{HOSTILE}.csv, 6 lines: UTF-16",
+        "old.csv, 6 lines",
+        f"Not counted: {HOSTILE}.pdf is no table",
+        "Gone since the run before: gone.csv, with 1,234 lines that counted",
+    ]:
+        assert words in text
 
 
 def test_it_is_small(page: str) -> None:

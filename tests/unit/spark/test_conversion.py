@@ -13,9 +13,10 @@ from include.lake.state import Execution
 from include.landing import blocks as blocks_module
 from include.landing.blocks import Block
 from include.landing.files import LandedFile, landed_files
-from include.landing.formats import Format, FormattedFile, formatted_files
-from include.landing.line_files import SCHEMA, WrittenLines, write_blocks
-from include.landing.reader import LANDED, ReadingRules
+from include.landing.formats import Format, FormattedFile
+from include.landing.line_files import SCHEMA, PartLines, WrittenLines, write_blocks
+from include.landing.parts import Part
+from include.landing.reader import TYPED, ReadingRules
 from include.settings import Params, RunConfig
 from include.spark import conversion, schemas
 from include.spark.conversion import (
@@ -29,9 +30,9 @@ from include.spark.conversion import (
 from include.spark.job import Request, Run
 from include.spark.lines import read_written
 from include.spark.schemas import LINES
-from tests.tables import csv_bytes, land, line
+from tests.tables import csv_bytes, formatted, land, line
 
-Written = tuple[list[Row], dict[str, dict[str, int]]]
+Written = tuple[list[Row], list[PartLines]]
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def landing(tmp_path: Path) -> Path:
 
 
 def write(spark: SparkSession, config: RunConfig, landing: Path, folder: Path) -> Written:
-    files = formatted_files(landed_files(landing)[0], config.settings.landing.columns)
-    counts = write_typed_lines(spark, files, config.settings, folder)
-    return read_written(spark, folder, LINES).orderBy("file", "line").collect(), counts
+    parts = write_typed_lines(spark, formatted(config, landing), config.settings, folder)
+    lines = read_written(spark, folder, LINES).orderBy("file", "line").collect()
+    return lines, [part.model_copy(update={"proofs": {}}) for part in parts]  # of some lines of a block only
 
 
 def test_executors_read_what_the_driver_would(
@@ -63,7 +64,8 @@ def test_executors_read_what_the_driver_would(
         monkeypatch.setattr(conversion, name, 5_000)
     by_executors = write(spark, config, landing, tmp_path / "executors")
     assert by_executors == by_driver
-    rows, counts = by_executors
+    rows, parts = by_executors
+    counts = {part.file: part.counts for part in parts}
     assert counts["large.csv"] == {"kept": 600, "unit_price_unreadable": 200}
     assert counts["empty.csv"] == {}
     assert len(rows) == sum(sum(in_file.values()) for in_file in counts.values())
@@ -88,15 +90,15 @@ def test_a_repeated_attempt_adds_nothing_to_the_batch(
 def test_the_columns_of_the_files_are_those_that_spark_reads() -> None:
     folders = ("outcome", "line_type")
     assert SCHEMA.names == [field.metadata["on_disk"] for field in LINES if field.name not in folders]
-    assert schemas.LANDED.names == LANDED
+    assert set(schemas.LANDED.names) < set(TYPED)
 
 
 # -- tasks --------------------------------------------------------------------------------------
 
 
-def block(size: int, *, compressed: bool = False) -> Block:
-    form = Format(compressed, None, 1, ",", 8, tuple(range(8)))
-    return Block(FormattedFile(LandedFile(Path("a.csv"), "a.csv", size, 0), form), 0, size, 1)
+def block(size: int) -> Block:
+    landed = LandedFile(Path("a.csv"), "a.csv", size, 0)
+    return Block(FormattedFile(landed, Part(landed, "plain", size), Format(None, 0, None)), 0, size, 1)
 
 
 def test_small_files_are_put_together_and_each_core_gets_some_tasks() -> None:
@@ -112,21 +114,17 @@ def test_no_task_is_very_long() -> None:
     assert [len(task) for task in tasks([block(2 * LARGEST_TASK)] * 3, cores=2)] == [1, 1, 1]
 
 
-def test_a_compressed_file_counts_as_the_text_in_it() -> None:
-    assert len(tasks([block(1 << 20, compressed=True)] * 640, cores=2)) == 64
-
-
 # -- what stops a conversion --------------------------------------------------------------------
 
 
 def test_lines_that_are_read_and_not_written_stop_the_conversion(
     spark: SparkSession, config: RunConfig, landing: Path, tmp_path: Path
 ) -> None:
-    _, counts = write(spark, config, landing, tmp_path / "lines")
-    check_all_are_written(tmp_path / "lines", counts)
+    _, parts = write(spark, config, landing, tmp_path / "lines")
+    check_all_are_written(tmp_path / "lines", parts)
     next((tmp_path / "lines").rglob("*.parquet")).unlink()
     with pytest.raises(TransientError, match=r"840 lines were read, and \d+ written"):
-        check_all_are_written(tmp_path / "lines", counts)
+        check_all_are_written(tmp_path / "lines", parts)
 
 
 def test_a_file_that_changes_while_it_is_read_stops_the_conversion(
@@ -145,7 +143,7 @@ def test_a_file_that_changes_while_it_is_read_stops_the_conversion(
     request = Request("ingest", date(2011, 1, 1), lake, config, Params(), "by hand")
     run = Run(request, spark, tmp_path / "attempt", 1, Execution("ingest", "by hand"))
     with pytest.raises(TransientError, match=r"a\.csv was changed while it was read; try again"):
-        convert_files(run, files)
+        convert_files(run, files, {})
     assert not any(lake.ingested(config.settings.ingest_fingerprint).glob("batch=*"))
 
 

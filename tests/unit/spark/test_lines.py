@@ -98,6 +98,7 @@ def test_on_disk_the_scaled_amount_of_an_order_has_its_name_from_before(
     assert pq.read_schema(file).names == [
         *[
             "file",
+            "part",
             "customer_id",
             "invoice_no",
             "order_date",
