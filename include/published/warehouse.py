@@ -9,6 +9,7 @@ import csv
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from include.errors import OutdatedError
+from include.errors import OutdatedError, TransientError
 from include.lake.record import RunRecord, read_run_record
 from include.published.files import original_value
 from include.published.tables import CUSTOMER_SEGMENTS, SEGMENT_MOVEMENT, SEGMENT_SUMMARY, Table
@@ -30,6 +31,7 @@ log = logging.getLogger("rfm")
 WAREHOUSE_SQL = Path(__file__).with_name("warehouse.sql")
 ROWS_PER_BATCH = 32 * 1024  # some MB of text
 OUTAGE_SECONDS = 120  # after which the task fails, and Airflow tries it again
+LOCK_SECONDS = 10  # of waiting for a lock; readers of a view that is to change wait behind
 # Detects a server that vanished without closing the connection.
 TIMEOUTS = {
     "connect_timeout": 10,
@@ -40,26 +42,70 @@ TIMEOUTS = {
 # What pipeline_runs.stages has of each stage.
 STAGE_KEYS = {"rows_in", "rows_out", "rejects", "seconds", "started", "application_id"}
 
+LOCK_HOLDERS = """
+  select pid, usename, application_name, array_agg(distinct coalesce(relname, 'the schema'))
+  from pg_locks join pg_stat_activity using (pid) left join pg_class on pg_class.oid = relation
+  where granted and pid <> pg_backend_pid()
+    and database = (select oid from pg_database where datname = current_database())
+    and (locktype = 'advisory' or relkind in ('r', 'v')
+      and relnamespace = quote_ident(current_schema())::regnamespace)
+    and (%(readers)s or mode <> 'AccessShareLock')
+  group by pid, usename, application_name order by pid
+"""
+
 
 def load(folder: Path, url: str) -> None:
     """Make a published folder the warehouse's snapshot of its date. Tries again for OUTAGE_SECONDS."""
     tries = Retrying(
-        retry=retry_if_exception_type(psycopg.OperationalError),
+        retry=retry_if_exception_type((psycopg.OperationalError, TransientError)),
         stop=stop_after_delay(OUTAGE_SECONDS),
         wait=wait_exponential(min=1, max=10),
         before_sleep=log_retry,
         reraise=True,
     )
     for attempt in tries:
-        with attempt, psycopg.connect(url, application_name="rfm publish", **TIMEOUTS) as connection:  # type: ignore[arg-type]
-            make_tables(connection)
-            with connection.transaction(), connection.cursor() as cursor:
+        with attempt, connect(url) as connection:
+            with lock_holders_named(connection, readers=True):
+                make_tables(connection)
+            with (
+                lock_holders_named(connection, readers=False),
+                connection.transaction(),
+                connection.cursor() as cursor,
+            ):
                 load_snapshot(cursor, folder)
 
 
 def log_retry(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.warning("the warehouse cannot be reached, trying again: %s", str(error).strip().split("\n")[0])
+    reason = str(error).strip().split("\n")[0]
+    if not isinstance(error, TransientError):
+        reason = f"the warehouse cannot be reached: {reason}"
+    log.warning("%s; trying again", reason)
+
+
+def connect(url: str) -> psycopg.Connection:
+    connection = psycopg.connect(url, autocommit=True, application_name="rfm publish", **TIMEOUTS)  # type: ignore[arg-type]
+    connection.execute("select set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS}s"])
+    return connection
+
+
+@contextmanager
+def lock_holders_named(connection: psycopg.Connection, *, readers: bool) -> Iterator[None]:
+    """Say which sessions use the tables when a lock did not become free. Only a change of the tables waits
+    for readers."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        found = connection.execute(LOCK_HOLDERS, {"readers": readers}).fetchall()
+        sessions = [
+            f"pid {pid} (user {user}, application {application!r}, on {', '.join(names)})"
+            for pid, user, application, names in found
+        ]
+        raise TransientError(
+            f"the warehouse is locked, for {LOCK_SECONDS} s and more, by "
+            f"{' and '.join(sessions) or 'a session that has ended by now'}. "
+            "What does not end by itself ends with: select pg_terminate_backend(pid), as the superuser"
+        ) from error
 
 
 def make_tables(connection: psycopg.Connection) -> None:
@@ -67,14 +113,24 @@ def make_tables(connection: psycopg.Connection) -> None:
     readers. Under a lock, because two runs may be the first ones."""
     text = WAREHOUSE_SQL.read_text()
     version = hashlib.sha256(text.encode()).hexdigest()
+    if made_version(connection) == version:
+        return
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtext('rfm warehouse schema'))")
-        cursor.execute("create table if not exists warehouse_schema (version text primary key)")
-        cursor.execute("select version from warehouse_schema where version = %s", [version])
-        if not cursor.fetchone():
+        if made_version(connection) != version:
+            cursor.execute("create table if not exists warehouse_schema (version text primary key)")
             cursor.execute(text)
             cursor.execute("delete from warehouse_schema")
             cursor.execute("insert into warehouse_schema values (%s)", [version])
+
+
+def made_version(connection: psycopg.Connection) -> str | None:
+    """The version of warehouse.sql that made the tables. None without tables."""
+    table = "select to_regclass(quote_ident(current_schema()) || '.warehouse_schema') is not null"
+    if connection.execute(table).fetchone() == (False,):
+        return None
+    row = connection.execute("select version from warehouse_schema").fetchone()
+    return str(row[0]) if row else None
 
 
 def load_snapshot(cursor: psycopg.Cursor, folder: Path) -> None:

@@ -8,7 +8,12 @@ do $$ begin
     create role rfm_reader nologin;
   end if;
   execute format('grant usage on schema %I to rfm_reader', current_schema());
+  -- so that they read tables that are added later
+  execute format('alter default privileges in schema %I grant select on tables to rfm_reader', current_schema());
 end $$;
+
+comment on table warehouse_schema is 'The version of the tables, which the loader keeps for itself';
+comment on column warehouse_schema.version is 'SHA-256 of the SQL that was run last';
 
 create table if not exists pipeline_runs (
   as_of         date        primary key,
@@ -91,10 +96,20 @@ comment on column customer_segments.m_score is 'Fifth of the customers by moneta
 comment on column customer_segments.rfm_score is 'The three scores, such as 555';
 comment on column customer_segments.segment is 'See segment_definitions';
 comment on column customer_segments.previous_segment is 'Segment compare_days (30) earlier; null for who did not count then';
+-- The primary key begins with the date. This one finds a customer over all dates.
+create index if not exists customer_segments_customer_id on customer_segments (customer_id);
 
 create or replace view customer_segments_latest as
   select * from customer_segments where as_of = (select max(as_of) from pipeline_runs);
 comment on view customer_segments_latest is 'customer_segments of the newest snapshot';
+do $$ declare described record; begin
+  for described in
+    select attname, col_description(attrelid, attnum) as description from pg_attribute
+    where attrelid = 'customer_segments'::regclass and attnum > 0 and not attisdropped
+  loop
+    execute format('comment on column customer_segments_latest.%I is %L', described.attname, described.description);
+  end loop;
+end $$;
 
 create table if not exists segment_summary (
   as_of             date          not null,

@@ -225,8 +225,10 @@ def check_warehouse(stack: Stack) -> None:
         where as_of = %s and exists (select from unnest(codes) code where rfm_score ~ ('^' || code || '$'))
     """
     assert stack.query(joined, KNOWN) == [(4338,)]
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         stack.query("delete from customer_segments")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        stack.query("select lo_create(0)")
 
 
 def check_executors(stack: Stack, folder: Path) -> None:

@@ -5,20 +5,21 @@ import json
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.errors import OutdatedError
+from include.errors import OutdatedError, TransientError
 from include.lake.record import PublishedConfig, RunRecord
 from include.lake.state import StageRecord, state_text
 from include.pipeline import PROJECT, TASKS
@@ -353,11 +354,119 @@ def test_the_role_for_readers_reads_everything_and_changes_nothing(url: str, sna
                 connection.execute(f"delete from {table}")
 
 
-def test_every_table_is_explained(url: str, snapshot: Snapshots) -> None:
+def test_readers_read_tables_that_are_added_later(url: str, snapshot: Snapshots) -> None:
     warehouse.load(snapshot(), url)
+    with psycopg.connect(url) as connection:
+        connection.execute("create table later (n int)")
+        connection.execute("set role rfm_reader")
+        assert connection.execute("table later").fetchall() == []
+
+
+def test_every_table_view_and_column_is_explained(url: str, snapshot: Snapshots) -> None:
+    warehouse.load(snapshot(), url)
+    here = "relnamespace = current_schema()::regnamespace and relkind in ('r', 'v')"
+    assert query(url, f"select relname from pg_class where {here} and obj_description(oid) is null") == []
     unexplained = query(
         url,
-        "select relname from pg_class where relnamespace = current_schema()::regnamespace"
-        " and relkind in ('r', 'v') and relname <> 'warehouse_schema' and obj_description(oid) is null",
+        "select relname, attname from pg_class join pg_attribute on attrelid = pg_class.oid"
+        f" where {here} and attnum > 0 and col_description(attrelid, attnum) is null",
     )
     assert unexplained == []
+
+
+def test_the_view_explains_its_columns_as_the_table_does(url: str, snapshot: Snapshots) -> None:
+    warehouse.load(snapshot(), url)
+    comments = (
+        "select attname, col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 order by attnum"
+    )
+    expected = [(column.name, column.description) for column in CUSTOMER_SEGMENTS.columns]
+    assert query(url, comments, "customer_segments_latest") == expected
+
+
+def test_one_customer_is_found_over_all_dates_by_an_index(url: str, snapshot: Snapshots) -> None:
+    warehouse.load(snapshot(), url)
+    with psycopg.connect(url) as connection:
+        connection.execute("set enable_seqscan = off")  # which a table of two rows would get
+        plan = connection.execute("explain select * from customer_segments where customer_id = '1'")
+        assert "customer_segments_customer_id" in str(plan.fetchall())
+
+
+def test_a_warehouse_of_an_earlier_version_is_brought_up_to_date_and_keeps_its_snapshots(
+    url: str, snapshot: Snapshots
+) -> None:
+    warehouse.load(snapshot(customers=["before"]), url)
+    with psycopg.connect(url) as connection:
+        connection.execute("drop index customer_segments_customer_id")
+        connection.execute("comment on column customer_segments_latest.segment is null")
+        connection.execute("update warehouse_schema set version = 'the one before'")
+    warehouse.load(snapshot(DAY + timedelta(days=1), customers=["after"]), url)
+    assert customers(url) == ["before"]
+    assert query(url, "select to_regclass('customer_segments_customer_id') is not null") == [(True,)]
+    described = "select col_description('customer_segments_latest'::regclass, 16)"
+    assert query(url, described) == [("See segment_definitions",)]
+    assert len(query(url, "table warehouse_schema")) == 1
+
+
+# -- locks --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "LOCK_SECONDS", 1)
+    monkeypatch.setattr(warehouse, "OUTAGE_SECONDS", 1)
+
+
+@pytest.mark.parametrize(
+    ("held", "schema_changes"),
+    [
+        ("lock table customer_segments", False),
+        ("select from pipeline_runs for update", False),
+        ("select from customer_segments_latest", True),
+        ("select pg_advisory_lock(hashtext('rfm warehouse schema'))", True),
+    ],
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_is_not_free_fails_the_load_and_is_explained(
+    url: str, snapshot: Snapshots, held: LiteralString, schema_changes: bool
+) -> None:
+    warehouse.load(snapshot(customers=["before"]), url)
+    if schema_changes:
+        with psycopg.connect(url) as connection:
+            connection.execute("update warehouse_schema set version = 'the one before'")
+    with psycopg.connect(url, application_name="a holder") as holder, psycopg.connect(url) as reader:
+        reader.execute("select from segment_summary")
+        holder.execute(held)
+        pid = holder.info.backend_pid
+        with pytest.raises(TransientError) as error:
+            warehouse.load(snapshot(customers=["after"]), url)
+    assert f"pid {pid} (user test, application 'a holder', on " in str(error.value)
+    assert "select pg_terminate_backend(pid)" in str(error.value)
+    assert customers(url) == ["before"]
+
+
+def test_a_load_goes_on_once_a_lock_is_free(
+    url: str, snapshot: Snapshots, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(warehouse, "LOCK_SECONDS", 1)
+    warehouse.load(snapshot(customers=["before"]), url)
+    with psycopg.connect(url) as holder, ThreadPoolExecutor() as pool:
+        pid = holder.info.backend_pid
+        holder.execute("lock table customer_segments")
+        load = pool.submit(warehouse.load, snapshot(customers=["after"]), url)
+        while "trying again" not in caplog.text:
+            assert not load.done()
+            time.sleep(0.05)
+        holder.rollback()
+        load.result()
+    assert f"the warehouse is locked, for 1 s and more, by pid {pid} " in caplog.text
+    assert customers(url) == ["after"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_lock_of_the_schema_is_taken_only_where_the_schema_changes(url: str, snapshot: Snapshots) -> None:
+    warehouse.load(snapshot(customers=["before"]), url)
+    with psycopg.connect(url) as holder:
+        holder.execute("select pg_advisory_lock(hashtext('rfm warehouse schema'))")
+        warehouse.load(snapshot(customers=["after"]), url)
+    assert customers(url) == ["after"]
