@@ -104,6 +104,7 @@ class ShopFormat(Strict):
     cancellation_invoices: Pattern | None = None
     negative_quantity: Literal["reject", "return"] = "reject"  # on a purchase invoice
     invoice_is: Literal["number", "number_and_day"] = "number"
+    amount_is: Literal["auto", "line"] = "auto"  # auto: refused where it looks like the total of the order
     date_order: Literal["auto"] | DateOrder = "auto"
     decimals: Literal["auto"] | Decimals = "auto"
     date_patterns: tuple[DatePattern, ...] = ()  # beside the usual spellings

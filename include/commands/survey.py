@@ -4,7 +4,6 @@ Nothing is written. What `clean` would reject by its types and codes is counted 
 older deliveries are left in.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +26,11 @@ from include.landing.files import LandedFile, landed_files
 from include.landing.formats import FormattedFile, formatted_files
 from include.landing.line_files import PartLines, added_up, parts_of_lines
 from include.landing.line_types import CANCELLATION, PURCHASE
+from include.landing.notation import without_proofs
 from include.landing.reader import ReadingRules, typed_lines
 from include.published.figures import CustomerFigures
 from include.settings import Segmentation
 
-PLACE = re.compile(r" \((line [0-9]+|as stated or as other files prove)\)")
 EXAMPLES = 3  # of lines, for each reason
 EXCLUDED = "excluded_stock_code"
 
@@ -255,5 +254,5 @@ def groups(files: Mapping[str, InputFile]) -> Iterator[tuple[str, list[str]]]:
     """The files that are read alike, the largest group first: how they are read, and their names."""
     found: dict[str, list[str]] = {}
     for name, file in files.items():
-        found.setdefault(PLACE.sub("", file.read_as or ""), []).append(name)
+        found.setdefault(without_proofs(file.read_as or ""), []).append(name)
     yield from sorted(found.items(), key=lambda group: (-len(group[1]), group[1][0]))

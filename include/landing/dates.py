@@ -18,13 +18,13 @@ from functools import cache, partial
 
 import polars as pl
 
-from include.landing.evidence import DAY_FIRST, EITHER_ORDER, MONTH_FIRST
+from include.landing.evidence import DAY_FIRST, EITHER_ORDER, MONTH_FIRST, YEAR_FIRST_OF_TWO
 from include.shop_formats import DateOrder
 
 TIME = (
     r"(?:(?:T| *,? +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
-    r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
-    r"(?: ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)?$"
+    r"(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?(?:[ \u202f]?(?P<half>[AaPp])\.?[Mm]\.?)?"
+    r"(?: ?(?P<zone>Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?$"
 )
 YEAR_FIRST = (
     r"^(?P<year>[0-9]{4})(?P<mark>[-/.])(?P<month>[0-9]{1,2})(?P<mark_2>[-/.])(?P<day>[0-9]{1,2})" + TIME
@@ -33,7 +33,11 @@ YEAR_LAST = (
     r"^(?P<one>[0-9]{1,2})(?P<mark>[-/.])(?P<two>[0-9]{1,2})(?P<mark_2>[-/.])(?P<year>[0-9]{4}|[0-9]{2})"
     + TIME
 )
-NAME = r"(?P<month_name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+# Not any word that begins so: marraskuu is the Finnish November.
+NAME = (
+    r"(?P<month_name>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 DAY_AND_NAME = rf"(?i)^(?P<day>[0-9]{{1,2}})[- ]{NAME}[-, ]+(?P<year>[0-9]{{4}}|[0-9]{{2}})" + TIME
 NAME_AND_DAY = rf"(?i)^{NAME} (?P<day>[0-9]{{1,2}}),? (?P<year>[0-9]{{4}})" + TIME
 DIGITS = r"^(?P<year>(?:19|20)[0-9]{2})(?P<month>[0-9]{2})(?P<day>[0-9]{2})" + TIME
@@ -99,7 +103,7 @@ def year_last(texts: pl.Series, order: DateOrder | None, time_zone: str) -> pl.D
         .when(one.is_between(1, 12) & two.is_between(1, 12))
         .then(pl.lit(EITHER_ORDER))
         .when(one.is_between(13, 31) & two.is_between(1, 12))
-        .then(pl.lit(DAY_FIRST))
+        .then(pl.when(years_look_first()).then(pl.lit(YEAR_FIRST_OF_TWO)).otherwise(pl.lit(DAY_FIRST)))
         .when(one.is_between(1, 12) & two.is_between(13, 31))
         .then(pl.lit(MONTH_FIRST))
     )
@@ -108,6 +112,14 @@ def year_last(texts: pl.Series, order: DateOrder | None, time_zone: str) -> pl.D
     time = in_zone(named | {"day": pl.col(day), "month": pl.col(month)}, time_zone)
     in_force = same_marks(parts) & ((one == two) | pl.lit(order is not None))
     return parts.select(time=pl.when(in_force).then(time), order=evidence)
+
+
+def years_look_first() -> pl.Expr:
+    """Whether 24-03-01, 24-03-02, ... begin with the year: all of them can, and the last number has more
+    values than the first one, as days have."""
+    one, two, last = (pl.col(name).cast(pl.Int64) for name in ("one", "two", "year"))
+    can_be = (one > 12) & two.is_between(1, 12) & last.is_between(1, 31)
+    return can_be.all() & (last.n_unique() > one.n_unique())
 
 
 def excel(texts: pl.Series) -> pl.Series:
@@ -206,9 +218,9 @@ def full_year(year: pl.Expr) -> pl.Expr:
 
 
 def hour_of(parts: Parts) -> pl.Expr:
-    """The hour of the day. With AM or PM it is an hour of its half, 12 being the first."""
+    """The hour of the day. With AM or PM it is an hour of its half, 12 or 0 being the first."""
     hour, half = parts["hour"].cast(pl.Int64, strict=False), parts["half"].str.to_lowercase().str.slice(0, 1)
     after_noon = pl.when(half == "p").then(12).otherwise(0)
-    of_half = pl.when(hour.is_between(1, 12)).then(hour % 12 + after_noon)
+    of_half = pl.when(hour.is_between(0, 12)).then(hour % 12 + after_noon)
     of_day = pl.when(half.is_null()).then(hour.fill_null(0)).otherwise(of_half)
     return of_day.cast(pl.String).str.zfill(2)

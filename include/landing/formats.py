@@ -22,7 +22,14 @@ FEWEST_COLUMNS = 2  # that make a line look like the header of orders, though so
 # Columns whose values change what an amount means, or whether it counts. Where a format does not map one of
 # them and it has several values, people are told.
 TELLING = ("currency", "currencycode", "status", "orderstatus", "financialstatus", "shop", "store", "storeid",
-           "channel", "saleschannel", "type", "ordertype", "transactiontype")  # fmt: skip
+           "channel", "saleschannel", "type", "ordertype", "transactiontype", "paymentstatus", "itemstatus",
+           "invoicestatus", "cancelled", "canceled", "iscancelled", "iscanceled", "cancelledat", "canceledat",
+           "void", "voided", "deleted", "isdeleted", "returned", "isreturn", "isreturned", "documenttype",
+           "debitcredit", "refunded", "refundedamount", "refundamount",
+           "amountrefunded", "totalrefunded")  # fmt: skip
+# The same of prices: what a line was sold for is less than its price. An amount has it taken off already.
+TELLING_OF_PRICES = ("discount", "discounts", "discountamount", "discountpercent", "itemdiscount",
+                     "linediscount", "lineitemdiscount", "priceunit", "per")  # fmt: skip
 
 # ISO-8859-1 and Windows-1252 differ only in the bytes 80 to 9F. LATIN has the characters of ISO-8859-1 for
 # them. WINDOWS has those of Windows-1252, or of ISO-8859-1 where Windows-1252 leaves a byte undefined.
@@ -137,9 +144,8 @@ def fitting_header(line: str, shops: tuple[ShopFormat, ...]) -> Header | None:
     for shop in shops:
         found = places_of_columns(names, shop)
         if not missing_columns(found.keys(), shop) and not doubled_columns(names, shop) and fits(names, shop):
-            return Header(
-                shop, line.strip(), delimiter, len(names), tuple(found.items()), telling(names, shop)
-            )
+            others = telling(names, shop, found)
+            return Header(shop, line.strip(), delimiter, len(names), tuple(found.items()), others)
     return None
 
 
@@ -185,9 +191,12 @@ def fits(names: Sequence[str], shop: ShopFormat) -> bool:
     return not {compared_name(name) for name in shop.unless} & set(names)
 
 
-def telling(names: Sequence[str], shop: ShopFormat) -> Places:
-    mapped = {compared_name(shop.only.column)} if shop.only else set[str]()
-    return tuple((name, names.index(name)) for name in TELLING if name in names and name not in mapped)
+def telling(names: Sequence[str], shop: ShopFormat, found: Mapping[str, int]) -> Places:
+    """The columns that are not ours and change what a line means."""
+    wanted = TELLING + (TELLING_OF_PRICES if "unit_price" in found and "quantity" in found else ())
+    used = {place for column, place in found.items() if column in ("only", "refunded")}
+    places = ((name, names.index(name)) for name in wanted if name in names)
+    return tuple((name, place) for name, place in places if place not in used)
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,14 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from include.landing.blocks import Block
+from include.landing.evidence import (
+    DAY_FIRST,
+    EITHER_AMOUNT,
+    EITHER_ORDER,
+    HALF_CONVERTED,
+    LINE_AMOUNT,
+    MONTH_FIRST,
+)
 from include.landing.line_types import CANCELLATION, KEPT, LINE_TYPE_FOLDER, PURCHASE
 from include.landing.reader import EVIDENCE, ReadingRules, typed_lines
 from include.landing.rows import TOLD
@@ -37,6 +45,8 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )
+LAST_MONTH = 12
+FEWEST_DATES = 3  # of each kind, that show how a spreadsheet has read them
 MOST_VALUES = 10  # of a column, that people are told
 ROWS_AT_ONCE = 60_000  # at least, of a row group: small files are put together
 
@@ -132,7 +142,7 @@ def parts_of_lines(lines: pl.DataFrame) -> list[PartLines]:
         PartLines(file=file, part=part, counts={why: count}, newest=newest, with_plus=with_plus)
         for file, part, why, count, newest, with_plus in groups.iter_rows()
     ]
-    return [*found, *proofs_of_lines(lines), *values_of_lines(lines)]
+    return [*found, *proofs_of_lines(lines), *more_proofs(lines), *values_of_lines(lines)]
 
 
 def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
@@ -146,6 +156,75 @@ def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
             file=file, part=part, counts={}, proofs=dict.fromkeys([*order.split(), *marks.split()], line)
         )
         for file, part, order, marks, line in first.iter_rows()
+    ]
+
+
+def more_proofs(lines: pl.DataFrame) -> list[PartLines]:
+    """What lines are evidence of together."""
+    found = [*proofs_of_amounts(lines), *proofs_of_halves(lines)]
+    return [part for part in found if part.proofs]
+
+
+def proofs_of_halves(lines: pl.DataFrame) -> list[PartLines]:
+    """Dates that a spreadsheet has read in another order than they were written: it makes dates of the days
+    up to 12, with day and month exchanged, and leaves the others as text."""
+    orders = [(order, set((order or "").split())) for order in lines.get_column("order").unique()]
+    texts = [order for order, words in orders if words & {DAY_FIRST, MONTH_FIRST, EITHER_ORDER}]
+    if not texts or len(texts) == len(orders):
+        return []
+    order, date = pl.col("order"), pl.col("invoice_date")
+    is_text = order.is_in(texts).fill_null(value=False)
+    is_cell = ~is_text & (date.dt.day() != date.dt.month())
+    if lines.filter(~is_text).filter(is_cell).is_empty():
+        return []
+    days = (
+        lines.filter(is_text | is_cell)
+        .filter(date.is_not_null())
+        .group_by("file", "part")
+        .agg(
+            texts=date.filter(is_text).dt.date().n_unique(),
+            cells=date.filter(~is_text).dt.date().n_unique(),
+            earliest=date.filter(is_text).dt.day().min(),
+            latest=date.filter(~is_text).dt.day().max(),
+            line=pl.col("line").filter(~is_text).min(),
+        )
+    )
+    halves = days.filter(
+        pl.min_horizontal("texts", "cells") >= FEWEST_DATES,
+        pl.col("earliest") > LAST_MONTH,
+        pl.col("latest") <= LAST_MONTH,
+    )
+    return [
+        PartLines(file=file, part=part, counts={}, proofs={HALF_CONVERTED: line})
+        for file, part, line in halves.select("file", "part", "line").iter_rows()
+    ]
+
+
+def proofs_of_amounts(lines: pl.DataFrame) -> list[PartLines]:
+    """What orders of several lines are evidence of: whether an amount is that of its line."""
+    if lines.get_column("amount").null_count() == lines.height:
+        return []
+    bought = lines.filter((pl.col("line_type") == PURCHASE) & pl.col("amount").is_not_null())
+    by_order = bought.group_by("file", "part", "invoice_no", "customer_id").agg(
+        pl.len().alias("lines"), pl.col("amount").n_unique().alias("amounts"), pl.col("line").min()
+    )
+    is_equal = pl.col("amounts") == 1
+    by_part = (
+        by_order.filter(pl.col("lines") > 1)
+        .group_by("file", "part")
+        .agg(
+            pl.col("line").filter(~is_equal).min().alias(LINE_AMOUNT),
+            pl.col("line").filter(is_equal).min().alias(EITHER_AMOUNT),
+        )
+    )
+    return [
+        PartLines(
+            file=row["file"],
+            part=row["part"],
+            counts={},
+            proofs={word: row[word] for word in (LINE_AMOUNT, EITHER_AMOUNT) if row[word]},
+        )
+        for row in by_part.iter_rows(named=True)
     ]
 
 

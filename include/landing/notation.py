@@ -5,12 +5,24 @@ states them, or its files prove them. A proof against what is in force is refuse
 be read both ways while nothing proves one. Workbooks hold numbers as numbers: they are a case of their own.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from include.errors import InputError
-from include.landing.evidence import EITHER_MARK, EITHER_ORDER, Notation
+from include.landing.evidence import (
+    EITHER_AMOUNT,
+    EITHER_MARK,
+    EITHER_ORDER,
+    HALF_CONVERTED,
+    LINE_AMOUNT,
+    LINE_PRICE,
+    OTHER_HEADER,
+    UNIT_PRICE,
+    YEAR_FIRST_OF_TWO,
+    Notation,
+)
 from include.landing.formats import FormattedFile
 from include.shop_formats import DateOrder, Decimals, ShopFormat
 
@@ -23,6 +35,26 @@ IN_WORDS = {
     "day_first": "the day first", "month_first": "the month first",
     "point": "a decimal point", "comma": "a decimal comma",
 }  # fmt: skip
+PROOF_IN_WORDS = re.compile(r" \((line [0-9]+|as stated or as other files prove)\)")
+ANOTHER_HEADER = (
+    "a header with the columns at other places than in the first one. Nothing was read. Divide the file "
+    "there, or set it aside"
+)
+DOUBTFUL_DATES = {
+    YEAR_FIRST_OF_TWO: "the dates seem to begin with the year. Nothing was read. Say `date_patterns: "
+    "[yy-MM-dd]`, or `date_order: day_first` if they begin with the day, in",
+    HALF_CONVERTED: "a spreadsheet seems to have taken the day of this date for its month: days up to 12 are "
+    "dates, and later ones are text. Nothing was read. Export it again, or say date_order if it is right, in",
+}
+PRICE_OF_LINE = (
+    "the price of several pieces is their amount too, in all such lines. It is the price of the line, and "
+    "would count once for each piece. Nothing was read. Leave unit_price out of the columns in"
+)
+AMOUNT_OF_ORDER = (
+    "the lines of an order have one amount, in all orders of several lines. It looks like the total of the "
+    "order, and would count once for each line. Nothing was read. Export one line for each order, or the "
+    "amounts of the lines. If they are such amounts, say `amount_is: line` in"
+)
 WHAT: dict[Key, str] = {"date_order": "date", "decimals": "number"}
 
 Context = tuple[str, bool]  # the name of a format, and whether it is of workbooks
@@ -107,6 +139,39 @@ def check_nothing_is_open(proofs: Iterable[Proof], in_force: Mapping[Context, No
                 raise UnclearError(ambiguity(key, proof, either), proof, proof.lines[either])
 
 
+def check_rows(proofs: Iterable[Proof], shops: Iterable[ShopFormat]) -> None:
+    """Raises UnclearError for a row that is another header, since the lines below it would be read by the
+    first; and for dates that seem to be something else than they say."""
+    stated = {shop.name for shop in shops if shop.date_order != "auto"}
+    for proof in proofs:
+        if line := proof.lines.get(OTHER_HEADER):
+            raise UnclearError(f"{proof.place}: line {line}: {ANOTHER_HEADER}", proof, line)
+        for doubtful, problem in DOUBTFUL_DATES.items():
+            if (line := proof.lines.get(doubtful)) and proof.context[0] not in stated:
+                shop_format = f"formats/{proof.context[0]}.yaml"
+                raise UnclearError(f"{proof.place}: line {line}: {problem} {shop_format}", proof, line)
+
+
+def check_amounts(proofs: Iterable[Proof], shops: Iterable[ShopFormat]) -> None:
+    """Raises UnclearError where a price or an amount would count several times."""
+    stated = {shop.name for shop in shops if shop.amount_is == "line"}
+    found = list(proofs)
+    check_unless_proven(found, LINE_PRICE, UNIT_PRICE, PRICE_OF_LINE)
+    unstated = [proof for proof in found if proof.context[0] not in stated]
+    check_unless_proven(unstated, EITHER_AMOUNT, LINE_AMOUNT, AMOUNT_OF_ORDER)
+
+
+def check_unless_proven(proofs: Iterable[Proof], doubtful: str, proven: str, problem: str) -> None:
+    """Raises UnclearError for the first doubtful line of a format of which no line proves the usual."""
+    found = list(proofs)
+    clear = {proof.context for proof in found if proven in proof.lines}
+    for proof in found:
+        if doubtful in proof.lines and proof.context not in clear:
+            line = proof.lines[doubtful]
+            shop_format = f"formats/{proof.context[0]}.yaml"
+            raise UnclearError(f"{proof.place}: line {line}: {problem} {shop_format}", proof, line)
+
+
 def unproven(read: Mapping[Proof, Notation], in_force: Mapping[Context, Notation]) -> set[str]:
     """The files that were read in a way which they do not prove themselves, and which is not in force now."""
     return {
@@ -167,3 +232,8 @@ def in_words(file: FormattedFile, proofs: Mapping[str, int]) -> str:
         elif choice and (either in proofs or key == "decimals"):
             words.append(f"{IN_WORDS[choice]} (as stated or as other files prove)")
     return ", ".join(words)
+
+
+def without_proofs(words: str) -> str:
+    """How a file is read, without what proves it: equal for files that are read alike."""
+    return PROOF_IN_WORDS.sub("", words)

@@ -45,6 +45,12 @@ from include.shop_formats import ShopFormat
 QUANTITY, MONEY = pl.Decimal(13, 3), pl.Decimal(18, 4)
 # The columns with numbers. A line without a refund has no number there.
 NUMBERS = {"quantity": QUANTITY, "unit_price": MONEY, "amount": MONEY, "refunded": MONEY}
+ANY_INVOICE = ".+"
+# What is no invoice number, where a format takes any: spellings of none, and numbers that have lost digits.
+NO_INVOICE = (
+    r"^(?:(?i:nan|null|\(null\)|none|n/a|#n/a|<na>|\\N|-)"
+    r"|[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{2,3}|#+|#[A-Z/0]+[!?])$"
+)
 LARGEST_AMOUNT = 10**12  # no line reaches it, so the sums of customers stay within schemas.MONEY
 LARGEST_QUANTITY = 2**31
 
@@ -141,7 +147,9 @@ def is_whole(pattern: str | None) -> pl.Expr:
     """Whether the invoice number as a whole is of a pattern."""
     if pattern is None:
         return pl.lit(value=False)
-    return pl.col("invoice_no").str.contains(rf"^(?:{pattern})$").fill_null(value=False)
+    number = pl.col("invoice_no")
+    is_known = number.str.contains(rf"^(?:{pattern})$").fill_null(value=False)
+    return is_known & ~number.str.contains(NO_INVOICE) if pattern == ANY_INVOICE else is_known
 
 
 def type_of_purchase_invoice(header: Header) -> pl.Expr:

@@ -15,7 +15,7 @@ TOLD = "told "  # before the name of a telling column, which could be one of our
 DATE_LIKE = r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
 TOTAL = (
     r"(?:grand[ -]?|sub[ -]?)?totals?|sum|summe|gesamt(?:summe)?|zwischensumme"
-    r"|totale|total g[ée]n[ée]ral|somme"
+    r"|totale|total g[ée]n[ée]ral|somme|totaal|total general|suma|razem|summa|celkem|yhteensä"
 )
 
 
@@ -32,14 +32,22 @@ def landed_text(cells: pl.DataFrame, header: Header) -> pl.DataFrame:
 
 def filled_down(text: pl.DataFrame) -> pl.DataFrame:
     """The same with the order's fields in each of its lines, from its first one. A line without an invoice
-    number belongs to the order above."""
+    number belongs to the order above. One without a product as well is a row of totals, and of no order."""
     known = text.with_columns(blank_as_null(name) for name in ("invoice_no", *OF_THE_ORDER))
-    numbered = known.with_columns(pl.col("invoice_no").forward_fill().over("file", "part"))
+    above = pl.col("invoice_no").forward_fill().over("file", "part")
+    numbered = known.with_columns(pl.coalesce("invoice_no", pl.when(has_product(known)).then(above)))
     order = numbered.get_column("invoice_no").rle_id().alias("order")
     filled = numbered.with_columns(order).with_columns(
         pl.col(name).forward_fill().over("file", "part", "order") for name in OF_THE_ORDER
     )
     return filled.drop("order")
+
+
+def has_product(text: pl.DataFrame) -> pl.Series:
+    """Whether each line names what was bought. Where none does, the export has no such column."""
+    filled = [blank_as_null(name) for name in ("stock_code", "description")]
+    named = text.select(product=pl.coalesce(filled)).to_series().is_not_null()
+    return named if named.any() else ~named
 
 
 def blank_as_null(name: str) -> pl.Expr:

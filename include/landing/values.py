@@ -25,6 +25,7 @@ COMMA_THOUSANDS = r"^[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?$"
 POINT_THOUSANDS = r"^[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?$"
 WITH_POINT, WITH_COMMA = r"^[0-9]*\.[0-9]*$", r"^[0-9]*,[0-9]*$"
 AMBIGUOUS = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
+CODES = {"£": "GBP", "€": "EUR", "$": "USD", "US$": "USD", "¥": "JPY", "zł": "PLN", "Kč": "CZK", "Ft": "HUF"}
 NUMBER = r"^(?P<whole>[0-9]{0,38})\.?(?P<decimals>[0-9]*)$"
 MOST_DIGITS = 18  # of a number that fits into 64 bits
 MOST_ZEROS = 120  # that an exponent of two digits can add
@@ -51,6 +52,11 @@ def scaled_numbers(texts: pl.Series, places: int, decimals: Decimals | None) -> 
     ).with_columns(mark=mark())
     english = read.with_columns(body=with_point(decimals))
     return english.select(number=scaled(english, places) * pl.col("sign"), mark="mark")
+
+
+def currency(text: pl.Expr) -> pl.Expr:
+    """The currency that is written with a number; null without one. A dollar alone is the American one."""
+    return text.str.extract(rf"({CURRENCY})").str.strip_chars_end(".").replace(CODES)
 
 
 def sign() -> pl.Expr:

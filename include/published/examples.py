@@ -1,8 +1,6 @@
 """A line of the landed files that shows why a snapshot is refused, found without Spark."""
 
-import gzip
-import zlib
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -13,9 +11,10 @@ import polars as pl
 
 from include.lake.manifest import BatchedFiles, CleanedManifest, IngestedFile
 from include.lake.paths import batch_folder
+from include.landing.files import LandedFile, identity
+from include.landing.formats import utf_16_encoding
 from include.landing.line_types import CANCELLATION, KEPT, LINE_TYPE_FOLDER, REJECTED
-
-UTF_16_MARKS = {BOM_UTF16_BE, BOM_UTF16_LE}
+from include.landing.parts import Part, UpToDamage, head_of, open_part, parts_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class Example:
     invoice_no: str | None = None
     read_as: str | None = None
     modified: date | None = None  # the day on which its file was
+    part: str | None = None  # of the file
 
 
 def read_example(
@@ -80,33 +80,42 @@ def with_file(line: Example, files: BatchedFiles[IngestedFile], landing: Path) -
     """The line, with what is known of its file. The lake does not store the text of kept lines."""
     entry = files.files[line.file]
     modified = datetime.fromtimestamp(entry.modified // 10**9, UTC).date()
-    raw = line.raw or next(islice(text_lines(landing / line.file), line.line - 1, None), "")
+    raw = line.raw or landed_text(landing / line.file, line)
     return replace(line, raw=raw, read_as=entry.read_as, modified=modified)
 
 
 # -- in the landed file -------------------------------------------------------------------------
 
 
-def text_lines(file: Path) -> Iterator[str]:
-    """The lines of a text, packed by gzip or not; none of another file, or of one that is gone."""
-    suffixes = [suffix.lower() for suffix in file.suffixes[-2:]]
-    is_packed = suffixes[-1:] == [".gz"]
-    if (suffixes[:-1] if is_packed else suffixes)[-1:] not in ([".csv"], [".tsv"], [".txt"]):
-        return
-    opened = gzip.open if is_packed else open
+def parts_now(file: Path) -> list[Part]:
+    """The parts of a landed file; none of one that is gone."""
     try:
-        with opened(file, "rb") as stream:
-            encoding = "utf-16" if stream.read(2) in UTF_16_MARKS else "utf-8"
-        with opened(file, "rt", encoding=encoding, errors="replace") as text:
-            yield from text
-    except (OSError, EOFError, zlib.error):
-        return
+        return parts_of(LandedFile(file, file.name, *identity(file)))
+    except OSError:
+        return []
+
+
+def text_lines(part: Part) -> Iterator[str]:
+    """The lines of a part, up to a damage."""
+    encoding = utf_16_encoding(head_of(part)) or "utf-8"
+    stream = io.BufferedReader(UpToDamage(open_part(part)))
+    with io.TextIOWrapper(stream, encoding, errors="replace") as text:
+        yield from text
+
+
+def landed_text(file: Path, line: Example) -> str:
+    """The text of a line as it was landed."""
+    found = [text_lines(part) for part in parts_now(file) if part.name == line.part]
+    return next(islice(found[0], line.line - 1, None), "") if found else ""
 
 
 def line_with(landing: Path, file: str, text: str) -> Example | None:
     """The first line of a landed file with a text."""
-    lines = enumerate(text_lines(landing / file), 1)
-    return next((Example(file, number, line) for number, line in lines if text in line), None)
+    for part in parts_now(landing / file):
+        for number, line in enumerate(text_lines(part), 1):
+            if text in line:
+                return Example(file, number, line, part=part.name)
+    return None
 
 
 # -- in the lake --------------------------------------------------------------------------------
@@ -148,7 +157,7 @@ def lines_of(batch: Path, outcome: str) -> Iterator[tuple[str, pl.LazyFrame]]:
 
 def first(lines: list[pl.LazyFrame], column: str, *, descending: bool = False) -> Example | None:
     """The first of the lines by a column."""
-    columns = list(dict.fromkeys(["file", "line", "raw", "invoice_no", column]))
+    columns = list(dict.fromkeys(["file", "part", "line", "raw", "invoice_no", column]))
     parts = [part.select(columns).sort(column, descending=descending).head(1) for part in lines]
     if not parts:
         return None
@@ -156,4 +165,4 @@ def first(lines: list[pl.LazyFrame], column: str, *, descending: bool = False) -
     if rows.is_empty():
         return None
     row = rows.row(0, named=True)
-    return Example(row["file"], row["line"], row["raw"] or "", row["invoice_no"])
+    return Example(row["file"], row["line"], row["raw"] or "", row["invoice_no"], part=row["part"])

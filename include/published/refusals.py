@@ -37,8 +37,9 @@ def shown(example: Example | None) -> str:
         return ""
     raw = "".join(letter if letter.isprintable() else " " for letter in example.raw.rstrip("\r\n"))
     text = raw if len(raw) <= LONGEST else f"{raw[:LONGEST]}..."
+    place = f"{example.file} ({example.part})" if example.part else example.file
     how = f", read as {example.read_as}" if example.read_as else ""
-    return f' For example {example.file} line {example.line:,}{how}: "{text}".'
+    return f' For example {place} line {example.line:,}{how}: "{text}".'
 
 
 def cure(refusal: Refusal, example: Example | None) -> str:

@@ -1,6 +1,5 @@
 """report.html: a snapshot on two pages, to be opened, mailed and printed. It needs nothing from outside."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from markupsafe import Markup
 
 from include.lake.record import InputFile
 from include.lake.state import Stages
+from include.landing.notation import without_proofs
 from include.pipeline import REPORT
 from include.published import charts
 from include.published.snapshot import (
@@ -27,8 +27,6 @@ from include.published.snapshot import (
 from include.published.tables import NO_LONGER, NOT_YET
 from include.settings import RunConfig
 
-# By what the notation of a file is proven, at the end of `read_as`: files are alike without it.
-PROOF = re.compile(r" \((line [0-9]+|as stated or as other files prove)\)")
 MOST_LISTED = 20  # files, or ways of reading them
 
 T = TypeVar("T")
@@ -101,7 +99,7 @@ def readings(files: Mapping[str, InputFile]) -> list[Reading]:
     """The ways in which files were read, the most frequent first."""
     alike = defaultdict[str, list[str]](list)
     for name, file in sorted(files.items()):
-        alike[PROOF.sub("", file.read_as or "")].append(name)
+        alike[without_proofs(file.read_as or "")].append(name)
     found = [
         Reading(how, len(names), sum(files[name].rows for name in names), names[0])
         for how, names in alike.items()

@@ -70,11 +70,11 @@ Not yet a customer,New Customers,1
 Not yet a customer,Need Attention,1
 """
 REJECTS = """\
-stage,file,line,reason,raw
-clean,2011-01-03.csv,5,missing_customer,"103,A,LAMP,1,2011-01-03 10:00:00,9.00,,United Kingdom"
-clean,2011-01-20.csv,5,unknown_invoice_type,"A108,B,Adjust bad debt,1,2011-01-20 10:00:00,5.00,101.0,United Kingdom"
-clean,2011-01-20.csv,6,price_not_positive,"109,B,MUG,1,2011-01-20 10:00:00,0,102.0,United Kingdom"
-ingest,2011-01-03.csv,6,quantity_unreadable,"104,A,LAMP,one,2011-01-03 10:00:00,9.00,101.0,United Kingdom"
+stage,file,part,line,reason,raw
+clean,2011-01-03.csv,,5,missing_customer,"103,A,LAMP,1,2011-01-03 10:00:00,9.00,,United Kingdom"
+clean,2011-01-20.csv,,5,unknown_invoice_type,"A108,B,Adjust bad debt,1,2011-01-20 10:00:00,5.00,101.0,United Kingdom"
+clean,2011-01-20.csv,,6,price_not_positive,"109,B,MUG,1,2011-01-20 10:00:00,0,102.0,United Kingdom"
+ingest,2011-01-03.csv,,6,quantity_unreadable,"104,A,LAMP,one,2011-01-03 10:00:00,9.00,101.0,United Kingdom"
 """  # noqa: E501 - as published
 CLEANED_DATA = """\
 invoice_no,stock_code,description,quantity,invoice_date,unit_price,customer_id,country,line_type,amount
@@ -138,8 +138,10 @@ def same_landing(lake: Path, new: Path) -> Path:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """The bytes of all published files but run.json, which has times and application ids."""
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "run.json"}
+    """The bytes of all published files but run.json, which has times and application ids, and the report,
+    which names landed files and those that are gone since the run before."""
+    others = {"run.json", "report.html"}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name not in others}
 
 
 def rows_of(folder: Path) -> list[dict[str, object]]:

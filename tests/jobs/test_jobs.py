@@ -199,11 +199,8 @@ def test_a_missing_column_is_refused_with_the_file_and_the_columns_it_has(
     header = HEADER.replace("UnitPrice", "Preis").replace("Country", "Land")
     land(tmp_path, "north/2011-02-09.csv", [], header)
     message = run("ingest", tmp_path).refusal
-    assert message.startswith("ingest: north/2011-02-09.csv: line 1: column UnitPrice, Country missing")
-    header = (
-        "Its header has InvoiceNo, StockCode, Description, Quantity, InvoiceDate, Preis, CustomerID, Land"
-    )
-    assert header in message
+    assert message.startswith("ingest: north/2011-02-09.csv: line 1: column UnitPrice is missing")
+    assert f"Its header has {header}" in message
 
 
 def test_files_without_a_line_below_their_header_are_refused(run: RunJob, tmp_path: Path) -> None:
@@ -386,9 +383,9 @@ def test_all_dates_read_as_one_table(many: Path) -> None:
 
 def test_rejects_are_those_of_days_before_the_as_of_date(many: Path) -> None:
     rejects = (many / "published" / "as_of=2011-01-10" / "rejects.csv").read_text()
-    assert [line.split(",")[1:4] for line in rejects.splitlines()[1:]] == [
-        ["2011-01-03.csv", "5", "missing_customer"],
-        ["2011-01-03.csv", "6", "quantity_unreadable"],
+    assert [line.split(",")[1:5] for line in rejects.splitlines()[1:]] == [
+        ["2011-01-03.csv", "", "5", "missing_customer"],
+        ["2011-01-03.csv", "", "6", "quantity_unreadable"],
     ]
 
 
@@ -599,8 +596,8 @@ def test_dropped_repeats_are_rejected_across_files(without_repeats: Path) -> Non
     assert str(customers_of(without_repeats)["104"]["monetary"]) == "120.00"  # 4 x 5.00 + 20 x 5.00, once
     rejects = (without_repeats / "rejects.csv").read_text()
     assert rejects.count("duplicate_line") == 2
-    assert "2011-02-08.csv,5,duplicate_line" in rejects
-    assert "2011-02-09.csv,2,duplicate_line" in rejects
+    assert "2011-02-08.csv,,5,duplicate_line" in rejects
+    assert "2011-02-09.csv,,2,duplicate_line" in rejects
 
 
 def test_a_repeat_counts_when_the_file_with_the_first_line_is_gone(
@@ -629,6 +626,7 @@ def test_a_configured_deny_list_rejects_with_its_reason(
     lake = copy_of(shop, tmp_path / "lake")
     configure(config_copy, "excluded_stock_codes: []", "excluded_stock_codes: [b]")
     folder = snapshot(lake, config=config_copy, first="clean")
-    # Seven lines of stock code B have a customer: 101 106 A108 109 C110 112, and 114 of the as-of day.
-    assert (folder / "rejects.csv").read_text().count("excluded_stock_code") == 6
+    # Six lines of stock code B have a customer and a known invoice: 101 106 109 C110 112, and 114 of the
+    # as-of day.
+    assert (folder / "rejects.csv").read_text().count("excluded_stock_code") == 5
     assert set(customers_of(folder)) == {"101", "103", "104", "C-0042"}

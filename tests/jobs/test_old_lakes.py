@@ -1,4 +1,4 @@
-"""Lakes that earlier code has made: the code of today goes on with them, and reads no landed file again."""
+"""Lakes that earlier code has made: the code of today reads their landed files again, once, and goes on."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 from include.pipeline import PROJECT, TASKS
 from tests.jobs.conftest import RunJob
 from tests.jobs.shop import CUT_POINTS, TEXTS, land
+from tests.tables import LONG_AGO
 
 LAKES = sorted((PROJECT / "tests" / "old_lakes").glob("*.tar.gz"))
 AS_OF = "2011-02-10"
@@ -21,14 +22,10 @@ pytestmark = pytest.mark.parametrize("archive", LAKES, ids=lambda path: path.nam
 
 @pytest.fixture
 def lake(archive: Path, tmp_path: Path) -> Path:
-    """The lake, with other bytes in the landed files than those it was made from: reading them would show."""
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path / "lake", filter="tar")
     for file in (tmp_path / "lake" / "landing").iterdir():
-        times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
-        with file.open("r+b") as stream:  # same size and time, so that it is the same file to `ingest`
-            stream.write(b"x" * file.stat().st_size)
-        os.utime(file, ns=times)
+        os.utime(file, (LONG_AGO, LONG_AGO))  # not before the dates of its lines
     return tmp_path / "lake"
 
 
@@ -36,7 +33,7 @@ def published_texts(folder: Path) -> dict[str, str]:
     return {name: (folder / name).read_bytes().decode().replace("\r\n", "\n") for name in TEXTS}
 
 
-def test_a_date_is_published_again_without_reading_a_landed_file(run: RunJob, lake: Path) -> None:
+def test_a_date_is_published_again_from_the_landed_files(run: RunJob, lake: Path) -> None:
     for task in TASKS:
         ended = run(task, lake, AS_OF, PARAMS)
         assert ended.code == 0, ended.log
@@ -45,24 +42,27 @@ def test_a_date_is_published_again_without_reading_a_landed_file(run: RunJob, la
     assert published_texts(folder) == TEXTS
     assert json.loads((folder / "cut_points.json").read_text()) == CUT_POINTS
     stages = json.loads((folder / "run.json").read_text())["stages"]
-    assert (stages["ingest"]["files_converted"], stages["clean"]["files_cleaned"]) == (0, 0)
+    assert stages["ingest"]["files_converted"] == stages["ingest"]["files_landed"] > 1
 
 
-@pytest.mark.parametrize("first", TASKS[2:])
-def test_a_task_that_is_cleared_alone_goes_on_from_what_is_there(run: RunJob, lake: Path, first: str) -> None:
-    for task in TASKS[TASKS.index(first) :]:
-        assert run(task, lake, AS_OF, PARAMS).code == 0
-    assert published_texts(lake / "published" / f"as_of={AS_OF}") == TEXTS
+@pytest.mark.parametrize("first", TASKS[1:])
+def test_a_task_that_is_cleared_alone_names_the_task_to_clear_from(
+    run: RunJob, lake: Path, first: str
+) -> None:
+    assert "clear the run from" in run(first, lake, AS_OF, PARAMS).refusal.lower()
+    assert (lake / "published" / f"as_of={AS_OF}" / "rfm_df.csv").exists()
 
 
-def test_only_a_new_file_is_read(lake: Path, snapshot: Callable[..., Path]) -> None:
+def test_from_then_on_only_a_new_file_is_read(lake: Path, snapshot: Callable[..., Path]) -> None:
+    snapshot(lake, AS_OF, PARAMS)
     land(lake, "2011-02-09.csv", ["115,B,MUG,2,2011-02-09 08:00:00,3.50,102,Spain"])
     folder = snapshot(lake, AS_OF, PARAMS)
     record = json.loads((folder / "run.json").read_text())
     assert (record["format"], record["stages"]["ingest"]["files_converted"]) == (1, 1)
     assert (record["stages"]["ingest"]["rows_in"], record["stages"]["clean"]["rows_out"]) == (17, 13)
-    for manifest in [*lake.glob("ingested/*/view.json"), *lake.glob("cleaned/*/view.json")]:
-        assert json.loads(manifest.read_text())["format"] == 1
+    for stage in ("ingested", "cleaned"):
+        manifests = [json.loads(file.read_text()) for file in lake.glob(f"{stage}/*/view.json")]
+        assert 1 in [manifest.get("format") for manifest in manifests]
 
 
 def test_the_lake_goes_on_from_its_numbers(run: RunJob, lake: Path) -> None:

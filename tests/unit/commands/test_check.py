@@ -96,6 +96,92 @@ def test_what_ingest_refuses_has_exit_code_2_with_the_line_and_the_key(
     assert "The line is: 536365,85123A" in text
 
 
+TOTALS = "Order ID,Date,Email,Product,Qty"
+ITEMS = "Order ID,SKU,Qty,Unit Price,Order Date,Client ID"
+LOOKS_WRONG = {
+    "the total of an order in each of its lines": (
+        f"{TOTALS},Total",
+        ["1,2024-03-01,a@b.c,Soap,1,30.00", "1,2024-03-01,a@b.c,Towel,2,30.00"],
+        "line 2: the lines of an order have one amount",
+    ),
+    "the price of a line in place of that of a piece": (
+        f"{TOTALS},Price,Total",
+        ["1,2024-03-01,a@b.c,Soap,1,5.00,5.00", "2,2024-03-01,a@b.c,Towel,2,9.00,9.00"],
+        "line 3: the price of several pieces is their amount too",
+    ),
+    "another export below the first one": (
+        ITEMS,
+        ["1,S-1,2,2.50,2024-03-01,C-1", "Order ID,Client ID,Qty,Unit Price,Order Date,SKU"],
+        "line 3: a header with the columns at other places",
+    ),
+    "short years first": (
+        ITEMS,
+        ["1,S-1,2,2.50,24-03-01,C-1", "2,S-1,2,2.50,24-03-02,C-1"],
+        "line 2: the dates seem to begin with the year",
+    ),
+    "day and month exchanged by a spreadsheet": (
+        ITEMS,
+        [f"{n},S-1,2,2.50,2024-{n:02}-03,C-1" for n in (4, 5, 6)]
+        + [f"{n},S-1,2,2.50,{n}/03/2024,C-1" for n in (13, 14, 15)],
+        "line 2: a spreadsheet seems to have taken the day of this date for its month",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "rows", "problem"), LOOKS_WRONG.values(), ids=LOOKS_WRONG)
+def test_what_would_be_counted_wrong_without_a_word_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, rows: list[str], problem: str
+) -> None:
+    land(tmp_path, "till.csv", csv_bytes(*rows, header=header))
+    code, text = checked(tmp_path, capsys)
+    assert code == 2
+    assert f"till.csv: {problem}" in text
+
+
+LOOKS_RIGHT = {
+    "lines with amounts of their own": (
+        f"{TOTALS},Total",
+        [f"{order},2024-03-01,a@b.c,{item}" for order in "12" for item in ("Soap,1,30.00", "Towel,2,30.00")]
+        + ["3,2024-03-01,a@b.c,Soap,1,30.00", "3,2024-03-01,a@b.c,Towel,2,15.00"],
+    ),
+    "prices of a piece": (
+        f"{TOTALS},Price,Total",
+        ["1,2024-03-01,a@b.c,Soap,1,5.00,5.00", "2,2024-03-01,a@b.c,Towel,2,9.00,18.00"],
+    ),
+    "short years last": (ITEMS, ["1,S-1,2,2.50,13-03-24,C-1", "2,S-1,2,2.50,14-03-24,C-1"]),
+    "dates in several spellings": (
+        ITEMS,
+        [f"{n},S-1,2,2.50,2024-04-{n:02},C-1" for n in (3, 13, 14)]
+        + [f"{n},S-1,2,2.50,{n}/03/2024,C-1" for n in (13, 14, 15)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "rows"), LOOKS_RIGHT.values(), ids=LOOKS_RIGHT)
+def test_what_lines_prove_to_be_right_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, rows: list[str]
+) -> None:
+    land(tmp_path, "till.csv", csv_bytes(*rows, header=header))
+    assert checked(tmp_path, capsys)[0] == 1  # only few customers
+
+
+def test_two_currencies_are_a_doubt_where_only_the_prices_have_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(shop(tmp_path), "paris.csv", csv_bytes(line(price="€7.50"), line(price="£7.50")))
+    code, text = checked(tmp_path, capsys)
+    assert code == 1
+    assert "2 currencies are in column currency, EUR (paris.csv), GBP (paris.csv)" in text
+
+
+def test_discounts_that_prices_do_not_have_are_a_doubt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["1,S-1,2,2.50,2024-03-01,C-1,0.00", "2,S-1,2,2.50,2024-03-01,C-1,0.50"]
+    land(tmp_path, "till.csv", csv_bytes(*rows, header=f"{ITEMS},Discount"))
+    assert "column discount has several values, 0.00, 0.50" in checked(tmp_path, capsys)[1]
+
+
 def test_all_problems_are_shown_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     land(tmp_path, "till.csv", csv_bytes(line(date="03/04/2024 10:15")))
     land(tmp_path, "other.csv", csv_bytes(line(), header=HEADER.replace("CustomerID", "Member")))

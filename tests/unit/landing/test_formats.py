@@ -94,6 +94,11 @@ def test_of_several_names_the_header_s_column_is_the_preferred_one(format_of: Fo
     assert header_of(format_of(csv_bytes(header=f"Price,{HEADER}"))).place_of["unit_price"] == 6
 
 
+def test_an_address_is_a_customer_rather_than_a_name(format_of: FormatOf) -> None:
+    names = "Order ID,Date,Customer,Email,Total"
+    assert header_of(format_of(csv_bytes(header=names))).place_of["customer_id"] == 3
+
+
 HEADERS = [
     ("Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country", "online-retail"),
     ("BillNo;Itemname;Quantity;Date;Price;CustomerID;Country", "online-retail"),
@@ -107,6 +112,7 @@ HEADERS = [
     ("order_id\tcustomer_email\tcreated_at\tamount", "order-totals"),
     ("Order Number,SKU,Qty,Unit Price,Order Date,Client ID,Total", "generic"),
     ("Order ID,Product Code,Date,Customer,Line Total", "generic"),
+    ("Order ID,Date,Email,Product,Total", "generic"),  # an item, not an order
     ("old_id,new_id", None),
     ("Sales report", None),
 ]

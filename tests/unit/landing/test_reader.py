@@ -168,6 +168,33 @@ def test_the_first_folder_is_the_shop_where_it_is_configured(config: RunConfig, 
     }
 
 
+INVOICES = [
+    ("5001", "5001", "purchase"),
+    ("5001.0", "5001", "purchase"),
+    ('"=""5001"""', "5001", "purchase"),
+    ("CA-2024-1", "CA-2024-1", "purchase"),
+    ("2.0240301E+13", "2.0240301E+13", "unknown_invoice_type"),
+    ("nan", "nan", "unknown_invoice_type"),
+    ("", "", "unknown_invoice_type"),
+]
+
+
+def test_where_any_invoice_number_buys_one_without_its_digits_is_none(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    rows = [f"{written},2,2.50,2024-03-01,C-1" for written, _, _ in INVOICES]
+    land(tmp_path, "a.csv", csv_bytes(*rows, header="Order ID,Qty,Unit Price,Order Date,Client ID"))
+    found = [(row["invoice_no"], row["line_type"]) for row in read(config, tmp_path)["a.csv"]]
+    assert found == [(number, line_type) for _, number, line_type in INVOICES]
+
+
+def test_a_row_without_order_and_product_belongs_to_no_order(config: RunConfig, tmp_path: Path) -> None:
+    header = "Name,Email,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price"
+    rows = ["#1,a@b.c,paid,2026-03-01,2,Soap,6.00", ",,,,1,Towel,14.00", ",,,,3,,20.00"]
+    land(tmp_path, "a.csv", csv_bytes(*rows, header=header))
+    assert [row["invoice_no"] for row in read(config, tmp_path)["a.csv"]] == ["#1", "#1", None]
+
+
 # -- the fast pass ------------------------------------------------------------------------------
 
 QUANTITIES = [
@@ -219,3 +246,16 @@ def test_a_line_that_the_fast_pass_keeps_is_typed_as_by_the_complete_one(
     assert usual.height + others.height == len(spelled)
     complete = complete_pass(found, form, rules).filter(pl.col("line").is_in(usual["line"].implode()))
     assert usual.select(TYPED).sort("line").equals(complete.select(TYPED).sort("line"))
+
+
+@pytest.mark.parametrize("price", ["7.50", "2.5500", "0.350", "1250.125", "7.", "1.250"])
+def test_both_passes_find_the_same_proof_of_decimals(config: RunConfig, tmp_path: Path, price: str) -> None:
+    prices = ["1.250"] * 5 + [price] + ["1.250"] * 30
+    file = formatted_file(config, land(tmp_path, "a.csv", csv_bytes(*[line(price=text) for text in prices])))
+    rules = ReadingRules.of(config.settings)
+    ((form, found),) = records_of_alike_files([whole(file)])
+    assert form.header
+    usual, others = fast_pass(found, form, form.header, rules)
+    assert others.is_empty()
+    complete = complete_pass(found, form, rules)
+    assert ("point" in usual["marks"]) == ("point" in complete["marks"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.landing.values import scaled_numbers
+from include.landing.values import currency, scaled_numbers
 from include.shop_formats import Decimals
 
 # A text; its number with a decimal point and with a decimal comma, times 10,000; what it is evidence of.
@@ -49,6 +49,12 @@ def test_a_number_is_read_by_the_mark_in_force_and_is_evidence_of_one(
     by_point, by_comma = (scaled_numbers(pl.Series([text]), 4, mark_) for mark_ in ("point", "comma"))
     assert (by_point["number"].item(), by_comma["number"].item()) == (with_point, with_comma)
     assert by_point["mark"].item() == by_comma["mark"].item() == mark
+
+
+def test_the_currency_of_a_number_has_one_name_in_all_spellings() -> None:
+    texts = pl.DataFrame({"text": ["7.50", "£7.50", "GBP 7.50", "7,50 €", "US$7.50", "$7.50", "7,50 kr."]})
+    found = texts.select(currency(pl.col("text"))).to_series().to_list()
+    assert found == [None, "GBP", "GBP", "EUR", "USD", "USD", "kr"]
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)

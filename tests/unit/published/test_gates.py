@@ -25,6 +25,7 @@ CUSTOMERS = CustomerFigures(2, 1, 3, ("1", 2), Decimal(9), ("1", Decimal(8)), {}
 MODIFIED = 1_300_000_000 * 10**9  # 13 March 2011, 07:06
 COLUMNS = {
     "file": pl.String,
+    "part": pl.String,
     "line": pl.Int64,
     "raw": pl.String,
     "invoice_no": pl.String,
