@@ -78,6 +78,9 @@ def invoice_findings(
     found = dict[str, list[InvoiceFinding]]()
     for row in added_up(doubts, alike).iter_rows(named=True):  # a few per landed file
         found.setdefault(row["file"], []).append(finding(row))
+    if len({delivery.shop_format for delivery in deliveries}) > 1:
+        for row in in_two_formats(rows).iter_rows(named=True):
+            found.setdefault(row["file"], []).append(finding(row))
     return found
 
 
@@ -93,6 +96,30 @@ def numbered(orders: pl.LazyFrame, deliveries: Sequence[Delivery], asked: Collec
     types = [pl.String, pl.String, pl.Int32, pl.String, pl.String, pl.Boolean, pl.String]
     table = pl.LazyFrame(described, dict(zip(columns, types, strict=True)), orient="row")
     return orders.join(table, on=["file", "part"], nulls_equal=True)
+
+
+def in_two_formats(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Orders that files of two formats have: totals and lines of the same shop. By file, as from added_up."""
+    order, before = ["invoice_no", "customer_id", "order_date"], ["shop_format", "in_words", "folder"]
+    several = rows.group_by(order).agg(pl.col("shop_format").n_unique().alias("formats"))
+    held = rows.join(several.filter(pl.col("formats") > 1), on=order, how="semi").collect()
+    compared = held.sort(*order, "delivery").with_columns(
+        pl.col(name).shift().over(order).alias(f"older_{name}") for name in before
+    )
+    twice = compared.filter("is_asked", pl.col("shop_format") != pl.col("older_shop_format"))
+    return twice.group_by("file", "older_folder", maintain_order=True).agg(
+        what=pl.lit("other_format"),
+        invoices=pl.struct(order).n_unique(),
+        lines=pl.col("lines").sum(),
+        alike=pl.lit(0),
+        invoice_no=pl.col("invoice_no").first(),
+        older_in_words=pl.col("older_in_words").first(),
+        in_words=pl.col("in_words").first(),
+        one=pl.col("customer_id").first(),
+        other=pl.col("customer_id").first(),
+        first_day=pl.col("order_date").first(),
+        last_day=pl.col("order_date").first(),
+    )
 
 
 def doubtful(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:

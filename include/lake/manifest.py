@@ -104,7 +104,7 @@ class InvoiceExample(State):
 class InvoiceFinding(State):
     """What is doubtful about invoices of a file, alone or together with older files."""
 
-    what: Literal["repeated", "several_customers", "far_apart", "other_folder"]
+    what: Literal["repeated", "several_customers", "far_apart", "other_folder", "other_format"]
     older_folder: str | None  # of the newest older file that has them
     invoices: int  # of which no older file was doubtful in the same way
     lines: int  # of this file

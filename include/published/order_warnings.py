@@ -30,6 +30,7 @@ def order_warnings(cleaned: CleanedManifest, settings: Segmentation) -> list[str
     newest = settings.invoice_in_several_files == "newest"
     return [
         *(shops_with_equal_numbers(pair, found) for pair in sorted(shops, key=sorted)),
+        *in_two_formats([finding for finding in others if finding.what == "other_format"]),
         *repeated([finding for finding in others if finding.what == "repeated"], is_cured=newest),
         *far_apart([finding for finding in others if finding.what == "far_apart"], loses_lines=newest),
         *several_customers([f for f in others if f.what in ("several_customers", "other_folder")]),
@@ -60,6 +61,18 @@ def shops_with_equal_numbers(pair: Folders, found: Iterable[tuple[str, InvoiceFi
         f"{invoice.older_file} and {invoice.file}: if they are two shops, configure `landing:` with "
         f"`shop_from: folder`"
     )
+
+
+def in_two_formats(found: Sequence[InvoiceFinding]) -> list[str]:
+    """The same orders as totals and as lines, say. No configuration cures it."""
+    if not found:
+        return []
+    invoice = found[0].example
+    return [
+        f"{total(found)} in files of two formats, for the same customer and day, and both count: "
+        f"{invoice.invoice_no} is in {invoice.older_file} and {invoice.file}. Set the files of one format "
+        f"aside, by an underscore before their names"
+    ]
 
 
 def repeated(found: Sequence[InvoiceFinding], *, is_cured: bool) -> list[str]:

@@ -113,6 +113,18 @@ def test_sheets_of_a_workbook_are_deliveries(findings: dict[str, list[InvoiceFin
     assert (found.what, found.example.older_file) == ("repeated", "book.xlsx (first)")
 
 
+def test_the_same_order_in_two_formats_is_found_whatever_its_number_means_elsewhere() -> None:
+    totals, items = Delivery("totals.csv", None, "totals"), Delivery("items.csv", None, "items")
+    orders = [("ann", "1", "2024-03-01", "tea"), ("bob", "2", "2024-03-01", "tea")]
+    others = [("ann", "1", "2024-03-01", "tea"), ("cid", "2", "2024-03-01", "tea")]
+    tables = pl.concat([order_table(items, orders), order_table(totals, others)])
+    found = invoice_findings(tables, lambda: tables, [items, totals], ["items.csv", "totals.csv"])
+    (finding,) = found["totals.csv"]
+    assert (finding.what, finding.invoices, finding.example.invoice_no) == ("other_format", 1, "1")
+    assert finding.example.older_file == "items.csv"
+    assert "items.csv" not in found
+
+
 @pytest.mark.parametrize("asked", [["week2.csv"], ["week3.csv", "alone.csv"], ["week1.csv"]], ids=str)
 def test_a_file_that_is_compared_later_has_the_same_findings(
     findings: dict[str, list[InvoiceFinding]], asked: list[str]

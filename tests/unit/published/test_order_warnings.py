@@ -47,6 +47,13 @@ def test_files_without_doubtful_invoices_have_no_warning(settings: Segmentation)
     assert warnings(settings, a=[], b=[]) == []
 
 
+def test_orders_in_two_formats_are_a_warning_with_what_to_do(settings: Segmentation) -> None:
+    (sentence,) = warnings(settings, a=[], b=[finding("other_format")])
+    assert sentence.startswith("2 invoice numbers are in files of two formats")
+    assert "1001 is in a.csv and b.csv" in sentence
+    assert "Set the files of one format aside" in sentence
+
+
 def test_repeated_invoices_of_all_files_are_one_warning(settings: Segmentation) -> None:
     third = finding("repeated", invoices=1, lines=3)
     assert warnings(settings, a=[], b=[finding("repeated")], c=[third]) == [
