@@ -55,7 +55,9 @@ def blank_as_null(name: str) -> pl.Expr:
 
 
 def is_repeated_header(header: Header) -> pl.Expr:
-    return pl.col("raw").str.strip_chars() == pl.lit(header.text)
+    """Whether a row is the header once more, in whatever case and quotes."""
+    text = pl.col("raw").str.replace_all('"', "", literal=True).str.strip_chars().str.to_lowercase()
+    return text == pl.lit(header.text.replace('"', "").strip().lower())
 
 
 def is_total(header: Header) -> pl.Expr:

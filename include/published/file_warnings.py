@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from include.lake.record import InputFile
 from include.published.alerts import delivery_days, is_new, knows_usual_gaps
 from include.published.checks import is_currency, is_other_table, shortened
-from include.published.examples import Only
 from include.published.figures import Figures
 from include.published.refusals import only_line
 
@@ -64,7 +63,7 @@ def several_values_of(column: str, values: Sequence[str]) -> str:
     more = f" and {len(values) - VALUES_SHOWN} more" if len(values) > VALUES_SHOWN else ""
     return (
         f"column {column} has several values, {', '.join(values[:VALUES_SHOWN])}{more}, and the lines of all "
-        f"count; where only some should, {only_line(Only(column, values[0], values[1]))}"
+        f"count; where only some should, leave these in {only_line(column, values[:VALUES_SHOWN])}"
     )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from include.published.examples import Example, Only, Refusal
+from include.published.examples import Example, Refusal
 from include.settings import Segmentation
 
 LONGEST = 200  # characters of a line
@@ -52,16 +52,16 @@ def cure(refusal: Refusal, example: Example | None) -> str:
             "of the file's format, and others must not"
         )
     if refusal.only:
-        return f"{only_line(refusal.only)}, and another lake for the others"
+        return f"{only_line(refusal.only.column, [refusal.only.value])}, and another lake for the others"
     if refusal.about == "unknown_invoice_type":
         return invoice_cure(example)
     return CURES.get(refusal.about, REPLACE)
 
 
-def only_line(only: Only) -> str:
-    """The line of a format by which one value of a column counts."""
-    values = json.dumps([only.value], ensure_ascii=False)
-    return f"`only: {{column: {json.dumps(only.column)}, values: {values}}}` in the file's format"
+def only_line(column: str, values: Sequence[str]) -> str:
+    """The line of a format by which only some values of a column count."""
+    listed = json.dumps(list(values), ensure_ascii=False)
+    return f"`only: {{column: {json.dumps(column)}, values: {listed}}}` in the file's format"
 
 
 def baseline(refusal: Refusal, settings: Segmentation) -> str:
