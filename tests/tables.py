@@ -15,7 +15,8 @@ from include.landing.blocks import Block
 from include.landing.evidence import Notation
 from include.landing.files import LandedFile, identity, landed_files
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.reader import ReadingRules, typed_lines
+from include.landing.line_values import ReadingRules
+from include.landing.reader import typed_lines
 from include.settings import RunConfig
 from include.spark.conversion import write_typed_lines
 from include.spark.lines import read_written

@@ -24,10 +24,11 @@ from include.landing.by_evidence import read_by_evidence
 from include.landing.copies import Content, copies, with_digests
 from include.landing.files import LandedFile, landed_files
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.line_files import PartLines, added_up, parts_of_lines
 from include.landing.line_types import CANCELLATION, PURCHASE
+from include.landing.line_values import ReadingRules
 from include.landing.notation import without_proofs
-from include.landing.reader import ReadingRules, typed_lines
+from include.landing.part_lines import PartLines, added_up, parts_of_lines
+from include.landing.reader import typed_lines
 from include.published.figures import CustomerFigures
 from include.settings import Segmentation
 

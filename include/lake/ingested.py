@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from include.lake.manifest import IngestedFile, ReadPart
 from include.landing.formats import FormattedFile
-from include.landing.line_files import PartLines, sum_of
 from include.landing.line_types import KEPT
 from include.landing.notation import in_words
+from include.landing.part_lines import PartLines, sum_of
 
 
 def ingested_files(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from include.errors import InputError
 from include.landing.evidence import Notation
 from include.landing.formats import FormattedFile
-from include.landing.line_files import PartLines
+from include.landing.line_values import ReadingRules
 from include.landing.notation import (
     Context,
     Proof,
@@ -18,7 +18,7 @@ from include.landing.notation import (
     context_of,
     notations,
 )
-from include.landing.reader import ReadingRules
+from include.landing.part_lines import PartLines
 from include.landing.records import line_text
 from include.landing.scan import scanned
 

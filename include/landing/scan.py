@@ -9,9 +9,10 @@ import polars as pl
 
 from include.landing.blocks import Block
 from include.landing.formats import FormattedFile
-from include.landing.line_files import proofs_of_lines
+from include.landing.line_values import ReadingRules
 from include.landing.notation import CHOICES, EITHER, Context, Proof, context_of
-from include.landing.reader import ReadingRules, typed, typed_lines
+from include.landing.part_lines import proofs_of_lines
+from include.landing.reader import typed, typed_lines
 from include.landing.records import records, text_of_records
 
 FILES_LOOKED_AT = 3  # of a format

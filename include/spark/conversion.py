@@ -24,8 +24,9 @@ from include.landing.blocks import Block, blocks
 from include.landing.by_evidence import read_by_evidence
 from include.landing.files import LandedFile, identity
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.line_files import PartLines, WrittenLines, added_up, write_blocks
-from include.landing.reader import ReadingRules
+from include.landing.line_files import WrittenLines, write_blocks
+from include.landing.line_values import ReadingRules
+from include.landing.part_lines import PartLines, added_up
 from include.settings import Segmentation
 from include.spark.executors import share_code, unfit_python
 from include.spark.job import Run

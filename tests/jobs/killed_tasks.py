@@ -16,7 +16,7 @@ from pyspark import TaskContext
 from include.landing import blocks
 from include.landing.blocks import Block
 from include.landing.line_files import WrittenLines, write_blocks
-from include.landing.reader import ReadingRules
+from include.landing.line_values import ReadingRules
 from include.settings import Params, config_folder, load_config
 from include.spark import conversion
 from include.spark.session import spark_session

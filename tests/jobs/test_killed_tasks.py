@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from include.landing.line_files import write_blocks
-from include.landing.reader import ReadingRules
+from include.landing.line_values import ReadingRules
 from include.pipeline import PROJECT
 from include.settings import RunConfig
 from tests.tables import csv_bytes, formatted, land, line, whole

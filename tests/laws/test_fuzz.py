@@ -14,7 +14,8 @@ import pytest
 from include.errors import InputError
 from include.landing.files import landed_files
 from include.landing.formats import FormattedFile, formatted_files
-from include.landing.reader import ReadingRules, records_of_alike_files, typed
+from include.landing.line_values import ReadingRules
+from include.landing.reader import records_of_alike_files, typed
 from include.pipeline import PROJECT
 from include.settings import RunConfig
 from tests.laws.fuzz import EXPECTED, LINE_END, File, landing_file, physical_lines

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from include.landing import blocks
 from include.landing.blocks import block_size, blocks_of
-from include.landing.reader import TYPED, ReadingRules, typed_lines
+from include.landing.line_values import TYPED, ReadingRules
+from include.landing.reader import typed_lines
 from include.settings import RunConfig
 from tests.tables import csv_bytes, formatted_file, land, line
 

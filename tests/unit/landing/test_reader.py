@@ -8,7 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from include.landing.reader import TYPED, ReadingRules, complete_pass, fast_pass, records_of_alike_files
+from include.landing.complete_pass import complete_pass
+from include.landing.fast_pass import fast_pass
+from include.landing.line_values import TYPED, ReadingRules
+from include.landing.reader import records_of_alike_files
 from include.settings import RunConfig
 from tests.tables import HEADER, LinesByFile, csv_bytes, formatted_file, land, line, read, whole
 

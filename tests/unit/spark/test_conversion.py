@@ -14,9 +14,10 @@ from include.landing import blocks as blocks_module
 from include.landing.blocks import Block
 from include.landing.files import LandedFile, landed_files
 from include.landing.formats import Format, FormattedFile
-from include.landing.line_files import SCHEMA, PartLines, WrittenLines, write_blocks
+from include.landing.line_files import SCHEMA, WrittenLines, write_blocks
+from include.landing.line_values import TYPED, ReadingRules
+from include.landing.part_lines import PartLines
 from include.landing.parts import Part
-from include.landing.reader import TYPED, ReadingRules
 from include.settings import Params, RunConfig
 from include.spark import conversion, schemas
 from include.spark.conversion import (
