@@ -30,8 +30,8 @@ COPY (
       CASE WHEN quantity IS NULL THEN 'quantity_unreadable'
            WHEN unit_price IS NULL THEN 'unit_price_unreadable'
            WHEN invoice_date IS NULL THEN 'invoice_date_unreadable'
-           WHEN customer_id IS NULL THEN 'missing_customer'
            WHEN line_type IS NULL THEN 'unknown_invoice_type'
+           WHEN customer_id IS NULL THEN 'missing_customer'
            WHEN line_type = 'purchase' AND quantity <= 0 THEN 'quantity_not_positive'
            WHEN line_type = 'purchase' AND unit_price <= 0 THEN 'price_not_positive' END AS reason
     FROM text)

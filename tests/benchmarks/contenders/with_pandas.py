@@ -43,8 +43,8 @@ reasons = {
     "quantity_unreadable": lines["quantity"].isna(),
     "unit_price_unreadable": lines["unit_price"].isna(),
     "invoice_date_unreadable": lines["invoice_date"].isna(),
-    "missing_customer": lines["customer_id"].isna() | lines["customer_id"].eq(""),
     "unknown_invoice_type": lines["line_type"].isna(),
+    "missing_customer": lines["customer_id"].isna() | lines["customer_id"].eq(""),
     "quantity_not_positive": bought & (lines["quantity"] <= 0),
     "price_not_positive": bought & (lines["unit_price"] <= 0),
 }

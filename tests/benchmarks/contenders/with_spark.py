@@ -49,8 +49,8 @@ lines = (
         F.when(F.col("quantity").isNull(), "quantity_unreadable")
         .when(F.col("unit_price").isNull(), "unit_price_unreadable")
         .when(F.col("invoice_date").isNull(), "invoice_date_unreadable")
-        .when(F.col("customer_id").isNull(), "missing_customer")
         .when(F.col("line_type").isNull(), "unknown_invoice_type")
+        .when(F.col("customer_id").isNull(), "missing_customer")
         .when(bought & (F.col("quantity") <= 0), "quantity_not_positive")
         .when(bought & (F.col("unit_price") <= 0), "price_not_positive"),
     )
