@@ -25,7 +25,7 @@ run: .venv/.ready data/.sample-ready  ## run the DAG once: [DATA=folder] [AS_OF=
 	@AIRFLOW_HOME="$$AIRFLOW_HOME/run" .venv/bin/python -m include.commands.run --sample data/sample --as-of "$$AS_OF" \
 		--params "$$PARAMS" $${DATA:+--data "$$DATA"} $${LAKE:+--lake "$$LAKE"}
 
-check: .venv/.ready  ## how exports would be read, in seconds: DATA=folder
+check: .venv/.ready data/.sample-ready  ## how exports would be read, in seconds: DATA=folder
 	@.venv/bin/python -m include.commands.check "$${DATA:-data/sample}"
 
 test: .venv/.ready .cache/notebook-venv/.ready  ## lint, types and all tests

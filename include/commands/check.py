@@ -16,7 +16,7 @@ from rich.table import Table
 from include.commands.drafts import draft
 from include.commands.survey import Example, Survey, customer_figures, groups, surveyed
 from include.commands.terminal import console, say, say_error
-from include.errors import UserError
+from include.errors import ConfigError, UserError
 from include.lake.record import InputFile
 from include.published.checks import NO_HEADER, currency_refusals, date_refusals, reject_refusals
 from include.published.customer_warnings import customer_warnings
@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=config_folder(), help="folder of segmentation.yaml")
     args = parser.parse_args(argv)
     try:
+        if not args.data.is_dir():
+            raise ConfigError(f"DATA: {args.data} is missing; give a folder of files with orders")
         settings = load_config(args.config, Params()).settings
         found = surveyed(args.data.resolve(), settings)
     except (UserError, OSError) as error:

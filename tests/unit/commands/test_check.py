@@ -204,6 +204,14 @@ def test_an_unknown_header_gets_the_draft_of_a_format_that_can_be_read(
     assert (form.columns.quantity, form.columns.unit_price) == (("Menge",), ("Preis",))
 
 
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = checked(tmp_path / "absent", capsys)
+    assert (code, text) == (
+        2,
+        f"make check: DATA: {tmp_path}/absent is missing; give a folder of files with orders\n",
+    )
+
+
 def test_nothing_to_read_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, text = checked(tmp_path, capsys)
     assert code == 2
