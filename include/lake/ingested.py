@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from include.lake.manifest import IngestedFile, ReadPart
 from include.landing.formats import FormattedFile
 from include.landing.line_types import KEPT
-from include.landing.notation import in_words
+from include.landing.notation import in_words, notation_of
 from include.landing.part_lines import PartLines, sum_of
 
 
@@ -38,7 +38,7 @@ def ingested_file(parts: Sequence[tuple[FormattedFile, PartLines]], batch: str) 
 
 
 def read_part(file: FormattedFile, lines: PartLines) -> ReadPart:
-    header, notation = file.format.header, file.format.notation
+    header, notation = file.format.header, notation_of(file, lines.proofs)
     return ReadPart(
         name=file.part.name,
         shop_format=header.shop.name if header else None,

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from include.landing.evidence import COMMA, POINT
+from include.landing.evidence import COMMA, EITHER_MARK, POINT
 from include.landing.fields import plain_fields
 from include.landing.formats import Format, Header
 from include.landing.line_values import (
@@ -25,7 +25,6 @@ USUAL_NUMBER: dict[Decimals | None, str] = {
 }
 # A usual number whose mark can only be that of decimals: all but AMBIGUOUS ones of values.py.
 PROOF = r"[.,](?:[0-9]{0,2}|[0-9]{4})$|^(?:0[0-9]*|[0-9]{4,})[.,][0-9]{3}$"
-PROVEN_EVERY = 16  # lines, in the fast pass: one line is proof enough for its file
 
 
 def fast_pass(
@@ -71,15 +70,11 @@ def is_read(header: Header, landing: Landing) -> pl.Expr:
 
 
 def proofs(text: pl.DataFrame, numbers: list[str], decimals: Decimals | None) -> pl.Series:
-    """Which lines prove the mark of decimals: of some lines only, since the file has many. All are looked at
-    where those prove nothing: what a look has proven must be found again, or reading would never end."""
-    marks = pl.repeat(None, text.height, dtype=pl.String, eager=True).alias("marks")
+    """What each line is evidence of. Of all lines: what a look has proven must be found again, and a file
+    must prove the same beside whichever others it is read."""
     if decimals is None or not numbers:
-        return marks
+        return pl.repeat(None, text.height, dtype=pl.String, eager=True).alias("marks")
     is_proof = pl.any_horizontal(pl.col(name).str.contains(PROOF) for name in numbers)
-    for step in (PROVEN_EVERY, 1):
-        some = text.select(numbers).gather_every(step)
-        proven = some.select(is_proof.fill_null(value=False)).to_series()
-        if proven.any():
-            return marks.scatter(proven.arg_true() * step, decimals)
-    return marks
+    has_mark = pl.any_horizontal(pl.col(name).str.contains("[.,]") for name in numbers)
+    found = pl.when(is_proof).then(pl.lit(decimals)).when(has_mark).then(pl.lit(EITHER_MARK))
+    return text.select(found.alias("marks")).to_series()

@@ -183,10 +183,20 @@ def unproven(read: Mapping[Proof, Notation], in_force: Mapping[Context, Notation
 
 def depends_on_others(proof: Proof, notation: Notation, now: Notation) -> bool:
     lines = proof.lines
-    order_assumed = EITHER_ORDER in lines and not lines.keys() & set(ORDERS)
-    marks_assumed = notation.decimals is not None and not lines.keys() & set(MARKS)
-    return (order_assumed and notation.date_order != now.date_order) or (
-        marks_assumed and notation.decimals != now.decimals
+    return any(
+        either in lines
+        and not lines.keys() & set(CHOICES[key])
+        and getattr(notation, key) != getattr(now, key)
+        for key, either in EITHER.items()
+    )
+
+
+def notation_of(file: FormattedFile, proofs: Mapping[str, int]) -> Notation:
+    """How the dates and numbers of a part were read, as far as it has some that show it."""
+    notation = file.format.notation
+    return Notation(
+        date_order=notation.date_order if proofs.keys() & {EITHER_ORDER, *ORDERS} else None,
+        decimals=notation.decimals if proofs.keys() & {EITHER_MARK, *MARKS} else None,
     )
 
 
@@ -229,7 +239,7 @@ def in_words(file: FormattedFile, proofs: Mapping[str, int]) -> str:
         choice: str | None = getattr(file.format.notation, key)
         if choice and choice in proofs:
             words.append(f"{IN_WORDS[choice]} (line {proofs[choice]})")
-        elif choice and (either in proofs or key == "decimals"):
+        elif choice and either in proofs:
             words.append(f"{IN_WORDS[choice]} (as stated or as other files prove)")
     return ", ".join(words)
 

@@ -194,7 +194,7 @@ FAILING: dict[str, tuple[dict[str, str], str]] = {
 def failing(airflow: Airflow) -> Iterator[None]:
     """The runs of FAILING, on a landing folder with a bad file."""
     open_shop(airflow.lake.root)
-    bad = land(airflow.lake.root, "bad.csv", ["1,A"], header="InvoiceNo,StockCode")
+    bad = land(airflow.lake.root, "bad.csv", ["1,A,101"], header="InvoiceNo,InvoiceDate,CustomerID")
     try:
         airflow.unpause()
         for run, (params, _) in FAILING.items():
