@@ -99,15 +99,21 @@ class Line(NamedTuple):
     country: str
 
     @property
+    def is_purchase_invoice(self) -> bool:
+        return self.invoice_no.isascii() and self.invoice_no.isdigit()
+
+    @property
     def line_type(self) -> str | None:
-        """Decided by the invoice number alone; None for an unknown type."""
-        if self.invoice_no.isascii() and self.invoice_no.isdigit():
-            return "purchase"
-        return "cancellation" if self.invoice_no.startswith(("C", "c")) else None
+        """A negative quantity on a purchase invoice takes back; None for an unknown type of invoice."""
+        if self.is_purchase_invoice:
+            return "cancellation" if self.quantity < 0 else "purchase"
+        return "cancellation" if re.fullmatch("[Cc][0-9]+", self.invoice_no) else None
 
     @property
     def amount(self) -> Decimal:
-        return self.quantity * self.unit_price
+        """Cancellations subtract, whatever their sign."""
+        amount = self.quantity * self.unit_price
+        return -abs(amount) if self.line_type == "cancellation" else amount
 
 
 def normalise_customer(text: str) -> str | None:
@@ -157,16 +163,16 @@ def clean(
     rejects: Counter[str] = Counter()
 
     def reason(line: Line) -> str | None:
+        if line.line_type is None:
+            return "unknown_invoice_type"
         if line.customer_id is None:
             return "missing_customer"
         if line.stock_code.strip().lower() in excluded:
             return "excluded_stock_code"
-        if line.line_type is None:
-            return "unknown_invoice_type"
-        if line.line_type == "purchase" and line.quantity <= 0:
-            return "quantity_not_positive"
-        if line.line_type == "purchase" and line.unit_price <= 0:
+        if line.is_purchase_invoice and line.unit_price <= 0:
             return "price_not_positive"
+        if line.is_purchase_invoice and line.quantity == 0:
+            return "quantity_not_positive"
         if duplicates == "drop" and line in seen:
             return "duplicate_line"
         return None
