@@ -28,6 +28,7 @@ from include.settings import RunConfig
 
 GROUP = ["order_date", "invoice_no", "line_type"]
 SUMS = ["lines", "amount"]
+CENT = Decimal("0.01")
 COLUMNS = ["file", KEY, *GROUP, *SUMS]  # as they are on disk: include/spark/schemas.py
 ROWS_AT_A_TIME = 64 * 1024
 MOST_ROWS = 20_000  # of one customer; an id with more is a till or a guest, and no customer
@@ -46,7 +47,7 @@ class CustomerOrder:
     @property
     def money(self) -> Decimal:
         """The amount as people see it, rounded as in all published tables."""
-        return self.amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+        return self.amount.quantize(CENT, ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,14 @@ def orders_of(customer_id: str, behind: OrdersBehind) -> list[CustomerOrder]:
         return []
     added = pa.concat_tables(found).group_by(GROUP).aggregate([(name, "sum") for name in SUMS])
     rows = added.rename_columns([*GROUP, *SUMS]).to_pylist()
-    orders = [CustomerOrder(**row) for row in rows]
+    orders = [CustomerOrder(**row | {"amount": without_zeros(row["amount"])}) for row in rows]
     return sorted(orders, key=lambda order: (order.order_date, order.invoice_no), reverse=True)
+
+
+def without_zeros(amount: Decimal) -> Decimal:
+    """The amount with the decimals it has, at least two."""
+    shortest = amount.normalize()
+    return shortest if shortest != shortest.quantize(CENT) else amount.quantize(CENT)
 
 
 def rows_of(customer_id: str, table: pq.ParquetFile) -> Iterator[pa.Table]:

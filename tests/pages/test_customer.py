@@ -158,9 +158,9 @@ def test_orders_are_downloaded_with_exact_amounts(
     assert answer.headers["content-disposition"] == name
     assert answer.text.splitlines() == [
         "order_date,invoice_no,line_type,amount,lines",
-        "2011-12-09,C53637,cancellation,-20.0000,1",
-        "2011-12-09,536366,purchase,1000.0000,1",
-        "2011-12-01,536365,purchase,20.5050,3",
+        "2011-12-09,C53637,cancellation,-20.00,1",
+        "2011-12-09,536366,purchase,1000.00,1",
+        "2011-12-01,536365,purchase,20.505,3",
     ]
 
 
