@@ -59,7 +59,8 @@ def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
     # Most lines prove what the line before has proven. Grouping all of them took a twelfth of reading.
     keys = ["file", "part", *EVIDENCE]
     is_new = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in keys)
-    lines = lines.select("line", *keys).filter(is_new)
+    is_before = pl.col("line") < pl.col("line").shift()  # of another pass
+    lines = lines.select("line", *keys).filter(is_new | is_before.fill_null(value=True))
     order, marks = (pl.col(name).fill_null("") for name in EVIDENCE)
     proving = lines.select("file", "part", "line", order, marks).filter(
         (pl.col("order") != "") | (pl.col("marks") != "")

@@ -11,7 +11,8 @@ import pytest
 from include.landing.complete_pass import complete_pass
 from include.landing.fast_pass import fast_pass
 from include.landing.line_values import TYPED, ReadingRules
-from include.landing.reader import records_of_alike_files
+from include.landing.part_lines import added_up, parts_of_lines
+from include.landing.reader import records_of_alike_files, typed_lines
 from include.settings import RunConfig
 from tests.tables import HEADER, LinesByFile, csv_bytes, formatted_file, land, line, read, whole
 
@@ -262,3 +263,16 @@ def test_both_passes_find_the_same_proof_of_decimals(config: RunConfig, tmp_path
     assert others.is_empty()
     complete = complete_pass(found, form, rules)
     assert ("point" in usual["marks"]) == ("point" in complete["marks"])
+
+
+def test_what_a_file_proves_is_said_by_its_first_line_whichever_pass_reads_that(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    """The passes leave their lines one after the other, each from the first line of the file on."""
+    odd = line(text='"JAM, JAR"')
+    path = land(
+        tmp_path, "a.csv", csv_bytes(odd, line(price="2.5500000"), line(), odd, line(price="1e2"), line())
+    )
+    lines = typed_lines([whole(formatted_file(config, path))], ReadingRules.of(config.settings))
+    (part,) = added_up(part for some in lines for part in parts_of_lines(some))
+    assert part.proofs == {"point": 2}
