@@ -390,5 +390,11 @@ def matching_codes(pattern: str) -> list[str]:
     return [code for code in CODES if whole.fullmatch(code)]
 
 
+def code_pattern(key: str) -> str:
+    """An excluded stock code as a regular expression, to Java and to Rust: * stands for any characters, ? for
+    one, and everything else for itself."""
+    return re.escape(key).replace(r"\*", ".*").replace(r"\?", ".")
+
+
 def short_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

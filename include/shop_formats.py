@@ -46,6 +46,7 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
+ANY_INVOICE = ".+"
 Names = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(check_names)]
 Values = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Pattern = Annotated[str, AfterValidator(check_pattern)]
@@ -100,7 +101,7 @@ class ShopFormat(Strict):
     name: FormatName
     columns: Columns
     unless: Names = ()  # a header with one of these columns is of another format
-    purchase_invoices: Pattern = ".+"  # whole invoice numbers, as regular expressions
+    purchase_invoices: Pattern = ANY_INVOICE  # whole invoice numbers, as regular expressions
     cancellation_invoices: Pattern | None = None
     negative_quantity: Literal["reject", "return"] = "reject"  # on a purchase invoice
     invoice_is: Literal["number", "number_and_day"] = "number"
@@ -114,14 +115,10 @@ class ShopFormat(Strict):
 
 def load_format(config: Path, name: str) -> ShopFormat:
     """The format of `formats/<name>.yaml`. Raises ConfigError, naming the file and the key."""
-    file = format_file(config, name)
+    file = config / "formats" / f"{name}.yaml"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
         raise ConfigError(f"landing.formats: unknown format {name!r}; {file.parent} has {known or 'none'}")
     values = read_yaml(file)
     given = {"name": name, **values} if isinstance(values, dict) else values
     return validated(ShopFormat, given, str(file))
-
-
-def format_file(config: Path, name: str) -> Path:
-    return config / "formats" / f"{name}.yaml"

@@ -20,7 +20,6 @@ Each run with new files adds a batch of them; many batches are rewritten as one.
 """
 
 import logging
-import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial, reduce
 from pathlib import Path
@@ -44,6 +43,7 @@ from include.landing.line_types import (
     PURCHASE,
     UNKNOWN_INVOICE,
 )
+from include.settings import code_pattern
 from include.spark.columns import line_amount, outcome, refund, reject_reason
 from include.spark.invoices import without_older_deliveries
 from include.spark.job import Run, job
@@ -87,12 +87,7 @@ def is_excluded(codes: Collection[str]) -> Column:
     found = code.isin(sorted(set(codes).difference(patterns)))
     if not patterns:
         return found
-    return found | code.rlike(rf"(?s)^({'|'.join(map(java_pattern, patterns))})\z")
-
-
-def java_pattern(key: str) -> str:
-    """The pattern in which * stands for any characters, ? for one, and everything else for itself."""
-    return re.escape(key).replace(r"\*", ".*").replace(r"\?", ".")
+    return found | code.rlike(rf"(?s)^({'|'.join(map(code_pattern, patterns))})\z")
 
 
 def without_repeats(cleaned: DataFrame) -> DataFrame:

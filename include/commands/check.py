@@ -14,15 +14,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from include.commands.drafts import draft
-from include.commands.survey import Example, Survey, customer_figures, groups, surveyed
+from include.commands.survey import Survey, customer_figures, groups, surveyed
 from include.commands.terminal import console, say, say_error
 from include.errors import ConfigError, UserError
 from include.lake.record import InputFile
-from include.published.checks import NO_HEADER, currency_refusals, date_refusals, reject_refusals
+from include.published.checks import currency_refusals, date_refusals, has_no_header, reject_refusals
 from include.published.customer_warnings import customer_warnings
+from include.published.examples import Example
 from include.published.file_warnings import cancellations_with_plus, other_tables, several_values
 from include.published.order_warnings import order_warnings
-from include.published.refusals import cure
+from include.published.refusals import cure, in_one_line
 from include.settings import Params, Segmentation, config_folder, load_config
 
 LONGEST = 150  # characters of a line
@@ -84,13 +85,13 @@ def show_rejects(found: Survey) -> None:
     for reason, lines in sorted(found.rejects.items(), key=lambda reject: -reject[1]):
         console.print(f"\n{lines:,} rejected as [bold]{escape(reason)}[/]")
         for example in found.examples.get(reason, []):
-            say(f"  {place(example)}: {shortened(example.raw)}")
+            say(f"  {place(example)}: {in_one_line(example.raw, LONGEST)}")
 
 
 def show_drafts(found: Survey, folder: Path) -> None:
     """Show the draft of a format for each header that no format fits."""
     unknown = [name for name in found.problems if name]
-    unknown += [name for name, file in found.files.items() if 0 < file.rows == file.rejects.get(NO_HEADER)]
+    unknown += [name for name, file in found.files.items() if has_no_header(file)]
     drafts: dict[str, str] = {}
     for name in unknown:
         if text := draft(folder / name):
@@ -105,12 +106,6 @@ def place(example: Example) -> str:
     return f"{file}, line {example.line:,}"
 
 
-def shortened(text: str) -> str:
-    """A line as a terminal can show it."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return printable if len(printable) <= LONGEST else f"{printable[:LONGEST]}..."
-
-
 def doubts_of(found: Survey, settings: Segmentation) -> list[str]:
     """What `publish` would refuse, with the configuration to paste, and what it would warn of."""
     refusals = [
@@ -119,7 +114,8 @@ def doubts_of(found: Survey, settings: Segmentation) -> list[str]:
         *date_refusals(found.files, ZoneInfo(settings.time_zone)),
     ]
     doubts = [
-        f"publish would refuse it: {refusal.problem}. What would fit: {cure(refusal, None)}"
+        f"publish would refuse it: {refusal.problem}. What would fit: "
+        f"{cure(refusal, next(iter(found.examples.get(refusal.about, [])), None))}"
         for refusal in refusals
     ]
     doubts += order_warnings(found.cleaned, settings)

@@ -17,33 +17,23 @@ from include.lake.deliveries import deliveries
 from include.lake.ingested import ingested_files
 from include.lake.invoices import invoice_findings
 from include.lake.manifest import CleanedFile, CleanedManifest, IngestedFile
-from include.lake.plan import look_into
+from include.lake.plan import look_at
 from include.lake.record import FileCounts, InputFile
 from include.landing.blocks import Block
 from include.landing.by_evidence import read_by_evidence
-from include.landing.copies import Content, copies, with_digests
-from include.landing.files import LandedFile, landed_files
+from include.landing.files import LandedFile
 from include.landing.formats import FormattedFile, formatted_files
 from include.landing.line_types import CANCELLATION, PURCHASE
 from include.landing.line_values import ReadingRules
 from include.landing.notation import without_proofs
 from include.landing.part_lines import PartLines, added_up, parts_of_lines
 from include.landing.reader import typed_lines
+from include.published.examples import Example
 from include.published.figures import CustomerFigures
-from include.settings import Segmentation
+from include.settings import Segmentation, code_pattern
 
 EXAMPLES = 3  # of lines, for each reason
 EXCLUDED = "excluded_stock_code"
-
-
-@dataclass(frozen=True)
-class Example:
-    """A rejected line."""
-
-    file: str
-    part: str | None
-    line: int
-    raw: str
 
 
 @dataclass
@@ -75,15 +65,8 @@ class Survey:
 
 def surveyed(folder: Path, settings: Segmentation) -> Survey:
     """Look at everything in a folder, and read what can be read. Raises InputError where nothing can be."""
-    files, others = landed_files(folder)
-    new = look_into(files, settle_seconds=0)
-    readable = [file for file in files if file.name not in new.refused and file.name not in new.waiting]
-    contents = with_digests({file.name: Content(*file.identity) for file in readable}, readable)
-    same = copies(contents)
-    not_counted = others | new.refused | new.waiting
-    not_counted |= {name: f"has the same content as {first}" for name, first in same.items()}
-    not_counted |= {name: why for inside in new.not_read.values() for name, why in inside.items()}
-    formatted, problems = with_formats([file for file in readable if file.name not in same], settings)
+    there = look_at(folder, {}, settle_seconds=0)
+    formatted, problems = with_formats(there.counted, settings)
     reader = LineReader(ReadingRules.of(settings), excluded(settings))
     try:
         read, _ = read_by_evidence(formatted, [], reader.rules, reader.read)
@@ -93,7 +76,7 @@ def surveyed(folder: Path, settings: Segmentation) -> Survey:
     lines = reader.lines
     entries, orders = input_files(read, lines), orders_of(lines)
     cleaned = with_findings(entries, orders, lines)
-    return Survey(not_counted, problems, entries, lines.examples, orders, cleaned)
+    return Survey(there.not_counted, problems, entries, lines.examples, orders, cleaned)
 
 
 def with_formats(
@@ -118,7 +101,7 @@ class LineReader:
     lines: Lines = field(default_factory=Lines)  # of the last reading
 
     def read(self, files: Sequence[FormattedFile]) -> list[PartLines]:
-        parts = [PartLines(file=file.name, part=file.part.name, counts={}) for file in files]
+        parts = [PartLines(file=file.name, part=file.part.name) for file in files]
         self.lines = Lines(parts)
         for some in typed_lines([Block(file, 0, file.part.size, 1) for file in files], self.rules):
             parts += parts_of_lines(some)
@@ -129,11 +112,8 @@ class LineReader:
 
 def excluded(settings: Segmentation) -> str | None:
     """The excluded codes as one pattern of codes in upper case."""
-    patterns = [
-        "".join({"*": ".*", "?": "."}.get(letter, f"\\x{{{ord(letter):x}}}") for letter in code)
-        for code in sorted(settings.excluded_codes)
-    ]
-    return f"^(?s:{'|'.join(patterns)})$" if patterns else None
+    patterns = map(code_pattern, sorted(settings.excluded_codes))
+    return f"^(?s:{'|'.join(patterns)})$" if settings.excluded_codes else None
 
 
 def reason_of_clean(codes: str | None) -> pl.Expr:
@@ -157,10 +137,11 @@ def add(lines: Lines, some: pl.DataFrame) -> None:
     for file, reason, count in of_clean.iter_rows():
         lines.rejects[file, reason] += count
     first = rejected.sort("file", "line").group_by("reason", maintain_order=True).head(EXAMPLES)
-    for reason, file, part, line, raw in first.select("reason", "file", "part", "line", "raw").iter_rows():
-        found = lines.examples.setdefault(reason, [])
+    for row in first.iter_rows(named=True):
+        found = lines.examples.setdefault(row["reason"], [])
         if len(found) < EXAMPLES:
-            found.append(Example(file, part, line, raw or ""))
+            example = Example(row["file"], row["line"], row["raw"] or "", row["invoice_no"], part=row["part"])
+            found.append(example)
     kept = some.filter(pl.col("reason").is_null())
     product = pl.coalesce("stock_code", "description", pl.lit("")).alias("product")
     lines.products.append(kept.select("file", "part", "invoice_no", product).unique())

@@ -38,29 +38,39 @@ MOST_ORDER_BATCHES = 30  # each run that finds new files adds one, and `rfm` ope
 
 
 @dataclass(frozen=True)
+class LandingFolder:
+    """What is in a landing folder, and what of it counts."""
+
+    landed: list[LandedFile]
+    contents: dict[str, Content]  # of the files that count, in the order of `landed`
+    not_read: dict[str, dict[str, str]]  # by file: what is in it and cannot be read, with the reason
+    not_counted: dict[str, str]  # by name, with the reason
+
+    @property
+    def counted(self) -> list[LandedFile]:
+        return [file for file in self.landed if file.name in self.contents]
+
+
+@dataclass(frozen=True)
 class IngestPlan:
     """What to convert, and what counts then."""
 
     lake: Lake
     stage: Path
     landing_version: int
-    landed: list[LandedFile]
-    contents: dict[str, Content]  # of the files that count, in the order of `landed`
+    there: LandingFolder
     converted: dict[str, IngestedFile]  # the files that count and are converted already
-    not_read: dict[str, dict[str, str]]  # by file: what is in it and cannot be read, with the reason
-    not_counted: dict[str, str]  # by name, with the reason
     gone: dict[str, int]  # the files of the run before that are gone: by name, the lines they had kept
     files_in_batch: dict[str, int]
 
     @property
     def new(self) -> list[LandedFile]:
         """The files to convert."""
-        names = self.contents.keys() - self.converted.keys()
-        return [file for file in self.landed if file.name in names]
+        return [file for file in self.there.counted if file.name not in self.converted]
 
     @property
     def warnings(self) -> list[str]:
-        not_counted = [f"not counted: {name} {why}" for name, why in self.not_counted.items()]
+        not_counted = [f"not counted: {name} {why}" for name, why in self.there.not_counted.items()]
         gone = [
             f"gone since the run before: {name} with {lines:,} lines that counted"
             for name, lines in self.gone.items()
@@ -74,8 +84,8 @@ class IngestPlan:
         """
         converted = self.converted | conversion.files
         files = {
-            name: converted[name].with_content(content, self.not_read.get(name))
-            for name, content in self.contents.items()
+            name: converted[name].with_content(content, self.there.not_read.get(name))
+            for name, content in self.there.contents.items()
         }
         rows = sum(entry.rows for entry in files.values())
         if not rows:
@@ -84,9 +94,9 @@ class IngestPlan:
             rows,
             sum(entry.kept for entry in files.values()),
             sum_of_rejects(files),
-            files_landed=len(self.landed),
+            files_landed=len(self.there.landed),
             files_converted=len(self.new),
-            files_not_counted=dict(sorted(self.not_counted.items())),
+            files_not_counted=dict(sorted(self.there.not_counted.items())),
             files_gone=self.gone,
         )
         return IngestedManifest(
@@ -108,33 +118,42 @@ def plan_ingest(
     with the same content the first by path counts.
     """
     stage = lake.ingested(settings.ingest_fingerprint)
-    entries, others = landed_files(lake.landing)
     manifest = read_ingested(stage)
     known = known_files(manifest, stage, settings)
-    fresh = [file for file in entries if file.name not in known or known[file.name].identity != file.identity]
-    new = look_into(fresh, settle_seconds)
-    landed = [file for file in entries if file.name not in new.refused]
-    if not landed:
-        raise nothing_to_read(f"landing folder {lake.landing}", others | new.refused)
-    contents = with_digests(dict(counted_contents(landed, known, new.waiting)), landed)
-    same = copies(contents)
-    counted = {name: content for name, content in contents.items() if name not in same}
-    converted = {name: known[name] for name, content in counted.items() if is_as_known(name, content, known)}
-    not_read = {name: entry.not_read for name, entry in converted.items() if entry.not_read}
-    not_read |= {name: found for name, found in new.not_read.items() if name in counted}
-    not_counted = others | new.not_counted(known) | reasons(not_read, same)
+    there = look_at(lake.landing, known, settle_seconds)
     return IngestPlan(
         lake=lake,
         stage=stage,
         landing_version=landing_version,
-        landed=landed,
-        contents=counted,
-        converted=converted,
-        not_read=not_read,
-        not_counted=not_counted,
-        gone=gone_files(manifest, counted.keys() | not_counted.keys()),
+        there=there,
+        converted={
+            name: known[name] for name, content in there.contents.items() if is_as_known(name, content, known)
+        },
+        gone=gone_files(manifest, there.contents.keys() | there.not_counted.keys()),
         files_in_batch=manifest.files_in_batch,
     )
+
+
+def look_at(landing: Path, known: Mapping[str, IngestedFile], settle_seconds: float) -> LandingFolder:
+    """Look at a landing folder, of which some files are known. Raises InputError without a file that can be
+    read."""
+    entries, others = landed_files(landing)
+    fresh = [file for file in entries if file.name not in known or known[file.name].identity != file.identity]
+    new = look_into(fresh, settle_seconds)
+    landed = [file for file in entries if file.name not in new.refused]
+    if not landed:
+        raise nothing_to_read(f"landing folder {landing}", others | new.refused)
+    contents = with_digests(dict(counted_contents(landed, known, new.waiting)), landed)
+    same = copies(contents)
+    counted = {name: content for name, content in contents.items() if name not in same}
+    not_read = {
+        name: known[name].not_read or {}
+        for name, content in counted.items()
+        if is_as_known(name, content, known) and known[name].not_read
+    }
+    not_read |= {name: found for name, found in new.not_read.items() if name in counted}
+    not_counted = others | new.not_counted(known) | reasons(not_read, same)
+    return LandingFolder(landed, counted, not_read, not_counted)
 
 
 def known_files(manifest: IngestedManifest, stage: Path, settings: Segmentation) -> dict[str, IngestedFile]:

@@ -59,11 +59,12 @@ class LineFiles:
     writers: dict[str, pq.ParquetWriter] = field(default_factory=dict)
 
     def write(self, lines: pl.DataFrame) -> None:
-        by_folder = lines.partition_by("outcome", "line_type", as_dict=True, include_key=False)
+        stored = lines.select(*SCHEMA.names, "outcome", "line_type")
+        by_folder = stored.partition_by("outcome", "line_type", as_dict=True, include_key=False)
         for (outcome, line_type), some in by_folder.items():
             path = f"outcome={outcome}/{LINE_TYPE_FOLDER}={line_type}/{self.name}.parquet"
             waiting = self.waiting.setdefault(path, [])
-            table = some.select(SCHEMA.names).to_arrow(compat_level=pl.CompatLevel.newest())
+            table = some.to_arrow(compat_level=pl.CompatLevel.newest())
             waiting.append(table.cast(SCHEMA))
             if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
                 self.write_waiting(path)
@@ -95,7 +96,7 @@ def line_files(folder: Path, name: str) -> Iterator[LineFiles]:
 
 def write_blocks(blocks: Sequence[Block], rules: ReadingRules, folder: Path, name: str) -> WrittenLines:
     """Read blocks, and write their typed lines below the folder, to files with this name."""
-    found = [PartLines(file=block.file.name, part=block.file.part.name, counts={}) for block in blocks]
+    found = [PartLines(file=block.file.name, part=block.file.part.name) for block in blocks]
     with line_files(folder, name) as files:
         for lines in typed_lines(blocks, rules):
             files.write(lines)

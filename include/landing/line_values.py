@@ -10,9 +10,10 @@ from include.landing.dates import date_times
 from include.landing.evidence import LINE_PRICE, UNIT_PRICE
 from include.landing.formats import Format, Header
 from include.landing.line_types import CANCELLATION, PURCHASE
-from include.landing.outcomes import ANY_INVOICE, MONEY, NUMBERS, has_value, line_type, numbers_of, outcome
+from include.landing.outcomes import MONEY, NUMBERS, has_value, line_type, numbers_of, outcome
 from include.landing.rows import TOLD
 from include.settings import Landing, Segmentation
+from include.shop_formats import ANY_INVOICE
 
 NO_BREAK_SPACE = "\u00a0"
 WHOLE_INVOICE = r"^[=']*\"?([0-9]+)(?:\.0)?\"?$"  # as Excel and pandas write one: ="5001", 5001.0

@@ -6,7 +6,7 @@ be read both ways while nothing proves one. Workbooks hold numbers as numbers: t
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -86,6 +86,16 @@ class UnclearError(InputError):
         self.proof, self.line = proof, line
 
 
+def unclear(proof: Proof, word: str, problem: str) -> UnclearError:
+    """The refusal of the first line that is evidence of something."""
+    line = proof.lines[word]
+    return UnclearError(f"{proof.place}: line {line}: {problem}", proof, line)
+
+
+def yaml_of(proof: Proof) -> str:
+    return f"formats/{proof.context[0]}.yaml"
+
+
 def context_of(file: FormattedFile) -> Context | None:
     header = file.format.header
     return (header.shop.name, file.part.kind == "sheet") if header else None
@@ -122,7 +132,7 @@ def in_force(key: Key, proofs: Iterable[Proof], shop: ShopFormat) -> str | None:
     if stated != "auto" and not (is_sheet and key == "decimals"):
         for choice, proof in first.items():
             if choice != stated:
-                raise UnclearError(against_stated(key, choice, proof, shop), proof, proof.lines[choice])
+                raise unclear(proof, choice, against_stated(key, choice, shop))
         return stated
     if len(first) > 1:
         choice, last = list(first.items())[-1]
@@ -136,7 +146,7 @@ def check_nothing_is_open(proofs: Iterable[Proof], in_force: Mapping[Context, No
         notation = in_force.get(proof.context, Notation())
         for key, either in EITHER.items():
             if either in proof.lines and getattr(notation, key) is None:
-                raise UnclearError(ambiguity(key, proof, either), proof, proof.lines[either])
+                raise unclear(proof, either, ambiguity(key, proof))
 
 
 def check_rows(proofs: Iterable[Proof], shops: Iterable[ShopFormat]) -> None:
@@ -144,32 +154,27 @@ def check_rows(proofs: Iterable[Proof], shops: Iterable[ShopFormat]) -> None:
     first; and for dates that seem to be something else than they say."""
     stated = {shop.name for shop in shops if shop.date_order != "auto"}
     for proof in proofs:
-        if line := proof.lines.get(OTHER_HEADER):
-            raise UnclearError(f"{proof.place}: line {line}: {ANOTHER_HEADER}", proof, line)
+        if OTHER_HEADER in proof.lines:
+            raise unclear(proof, OTHER_HEADER, ANOTHER_HEADER)
         for doubtful, problem in DOUBTFUL_DATES.items():
-            if (line := proof.lines.get(doubtful)) and proof.context[0] not in stated:
-                shop_format = f"formats/{proof.context[0]}.yaml"
-                raise UnclearError(f"{proof.place}: line {line}: {problem} {shop_format}", proof, line)
+            if doubtful in proof.lines and proof.context[0] not in stated:
+                raise unclear(proof, doubtful, f"{problem} {yaml_of(proof)}")
 
 
-def check_amounts(proofs: Iterable[Proof], shops: Iterable[ShopFormat]) -> None:
+def check_amounts(proofs: Sequence[Proof], shops: Iterable[ShopFormat]) -> None:
     """Raises UnclearError where a price or an amount would count several times."""
     stated = {shop.name for shop in shops if shop.amount_is == "line"}
-    found = list(proofs)
-    check_unless_proven(found, LINE_PRICE, UNIT_PRICE, PRICE_OF_LINE)
-    unstated = [proof for proof in found if proof.context[0] not in stated]
+    check_unless_proven(proofs, LINE_PRICE, UNIT_PRICE, PRICE_OF_LINE)
+    unstated = [proof for proof in proofs if proof.context[0] not in stated]
     check_unless_proven(unstated, EITHER_AMOUNT, LINE_AMOUNT, AMOUNT_OF_ORDER)
 
 
-def check_unless_proven(proofs: Iterable[Proof], doubtful: str, proven: str, problem: str) -> None:
+def check_unless_proven(proofs: Sequence[Proof], doubtful: str, proven: str, problem: str) -> None:
     """Raises UnclearError for the first doubtful line of a format of which no line proves the usual."""
-    found = list(proofs)
-    clear = {proof.context for proof in found if proven in proof.lines}
-    for proof in found:
+    clear = {proof.context for proof in proofs if proven in proof.lines}
+    for proof in proofs:
         if doubtful in proof.lines and proof.context not in clear:
-            line = proof.lines[doubtful]
-            shop_format = f"formats/{proof.context[0]}.yaml"
-            raise UnclearError(f"{proof.place}: line {line}: {problem} {shop_format}", proof, line)
+            raise unclear(proof, doubtful, f"{problem} {yaml_of(proof)}")
 
 
 def unproven(read: Mapping[Proof, Notation], in_force: Mapping[Context, Notation]) -> set[str]:
@@ -200,10 +205,10 @@ def notation_of(file: FormattedFile, proofs: Mapping[str, int]) -> Notation:
     )
 
 
-def against_stated(key: Key, choice: str, proof: Proof, shop: ShopFormat) -> str:
+def against_stated(key: Key, choice: str, shop: ShopFormat) -> str:
     stated: str = getattr(shop, key)
     return (
-        f"{proof.place}: line {proof.lines[choice]}: the {WHAT[key]} is written with {IN_WORDS[choice]}, but "
+        f"the {WHAT[key]} is written with {IN_WORDS[choice]}, but "
         f"formats/{shop.name}.yaml says {key}: {stated}. Nothing was read. Correct the file or set it aside, "
         f"or say `{key}: {choice}` if all files of this format are written so"
     )
@@ -222,12 +227,12 @@ def contradiction(key: Key, first: Mapping[str, Proof], shop: ShopFormat) -> str
     )
 
 
-def ambiguity(key: Key, proof: Proof, either: str) -> str:
+def ambiguity(key: Key, proof: Proof) -> str:
     one, other = CHOICES[key]
     return (
-        f"{proof.place}: line {proof.lines[either]}: the {WHAT[key]} can be read with {IN_WORDS[one]} and "
+        f"the {WHAT[key]} can be read with {IN_WORDS[one]} and "
         f"with {IN_WORDS[other]}, and no landed file of the format {proof.context[0]} proves either. Nothing "
-        f"was read. Say which in formats/{proof.context[0]}.yaml: `{key}: {one}` or `{key}: {other}`"
+        f"was read. Say which in {yaml_of(proof)}: `{key}: {one}` or `{key}: {other}`"
     )
 
 

@@ -40,12 +40,11 @@ from include.landing.line_types import (
 )
 from include.landing.rows import is_repeated_header, is_total
 from include.settings import Landing
-from include.shop_formats import ShopFormat
+from include.shop_formats import ANY_INVOICE, ShopFormat
 
 QUANTITY, MONEY = pl.Decimal(13, 3), pl.Decimal(18, 4)
 # The columns with numbers. A line without a refund has no number there.
 NUMBERS = {"quantity": QUANTITY, "unit_price": MONEY, "amount": MONEY, "refunded": MONEY}
-ANY_INVOICE = ".+"
 # What is no invoice number, where a format takes any: spellings of none, and numbers that have lost digits.
 NO_INVOICE = (
     r"^(?:(?i:nan|null|\(null\)|none|n/a|#n/a|<na>|\\N|-)"

@@ -34,7 +34,7 @@ class PartLines(BaseModel):
 
     file: str
     part: str | None
-    counts: dict[str, int]  # lines by reject reason, those without as `kept`
+    counts: dict[str, int] = {}  # lines by reject reason, those without as `kept`
     proofs: dict[str, int] = {}  # of dates and numbers: by what it is evidence of, the first such line
     newest: datetime | None = None  # the latest invoice date of a kept line
     with_plus: int = 0  # cancellations that are written with a plus
@@ -43,16 +43,26 @@ class PartLines(BaseModel):
 
 def parts_of_lines(lines: pl.DataFrame) -> list[PartLines]:
     """What typed lines are, for each part of a file; several for some, to be added up."""
-    kept, plus = pl.col("reason").is_null(), pl.col("line_type") == CANCELLATION
-    plus &= ((pl.col("quantity") > 0) & (pl.col("unit_price") > 0)) | (pl.col("amount") > 0)
-    groups = lines.group_by("file", "part", pl.col("reason").fill_null(KEPT)).agg(
-        pl.len(), pl.col("invoice_date").filter(kept).max(), plus.sum().alias("plus")
-    )
+    groups = lines.group_by("file", "part", "reason").agg(pl.len(), pl.col("invoice_date").max())
     found = [
-        PartLines(file=file, part=part, counts={why: count}, newest=newest, with_plus=with_plus)
-        for file, part, why, count, newest, with_plus in groups.iter_rows()
+        PartLines(file=file, part=part, counts={why or KEPT: count}, newest=None if why else newest)
+        for file, part, why, count, newest in groups.iter_rows()
     ]
-    return [*found, *proofs_of_lines(lines), *more_proofs(lines), *values_of_lines(lines)]
+    return [
+        *found,
+        *pluses_of_lines(lines),
+        *proofs_of_lines(lines),
+        *proofs_of_amounts(lines),
+        *proofs_of_halves(lines),
+        *values_of_lines(lines),
+    ]
+
+
+def pluses_of_lines(lines: pl.DataFrame) -> list[PartLines]:
+    cancelled = lines.filter(pl.col("line_type") == CANCELLATION)
+    plus = ((pl.col("quantity") > 0) & (pl.col("unit_price") > 0)) | (pl.col("amount") > 0)
+    counts = cancelled.filter(plus).group_by("file", "part").len()
+    return [PartLines(file=file, part=part, with_plus=count) for file, part, count in counts.iter_rows()]
 
 
 def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
@@ -67,17 +77,9 @@ def proofs_of_lines(lines: pl.DataFrame) -> list[PartLines]:
     )
     first = proving.group_by("file", "part", *EVIDENCE).agg(pl.col("line").min())
     return [
-        PartLines(
-            file=file, part=part, counts={}, proofs=dict.fromkeys([*order.split(), *marks.split()], line)
-        )
+        PartLines(file=file, part=part, proofs=dict.fromkeys([*order.split(), *marks.split()], line))
         for file, part, order, marks, line in first.iter_rows()
     ]
-
-
-def more_proofs(lines: pl.DataFrame) -> list[PartLines]:
-    """What lines are evidence of together."""
-    found = [*proofs_of_amounts(lines), *proofs_of_halves(lines)]
-    return [part for part in found if part.proofs]
 
 
 def proofs_of_halves(lines: pl.DataFrame) -> list[PartLines]:
@@ -110,7 +112,7 @@ def proofs_of_halves(lines: pl.DataFrame) -> list[PartLines]:
         pl.col("latest") <= LAST_MONTH,
     )
     return [
-        PartLines(file=file, part=part, counts={}, proofs={HALF_CONVERTED: line})
+        PartLines(file=file, part=part, proofs={HALF_CONVERTED: line})
         for file, part, line in halves.select("file", "part", "line").iter_rows()
     ]
 
@@ -136,7 +138,6 @@ def proofs_of_amounts(lines: pl.DataFrame) -> list[PartLines]:
         PartLines(
             file=row["file"],
             part=row["part"],
-            counts={},
             proofs={word: row[word] for word in (LINE_AMOUNT, EITHER_AMOUNT) if row[word]},
         )
         for row in by_part.iter_rows(named=True)
@@ -147,13 +148,15 @@ def values_of_lines(lines: pl.DataFrame) -> list[PartLines]:
     """The values of the currency and the telling columns in lines that are orders."""
     columns = ["currency", *(name for name in lines.columns if name.startswith(TOLD))]
     with_values = [name for name in columns if lines.get_column(name).null_count() < lines.height]
+    if not with_values:
+        return []
     orders = lines.filter(pl.col("line_type").is_in([PURCHASE, CANCELLATION]))
     found = []
     for name in with_values:
         text = pl.col(name).str.strip_chars()
         some = orders.group_by("file", "part").agg(text.filter(text != "").unique().sort().head(MOST_VALUES))
         for file, part, values in some.iter_rows():
-            found.append(PartLines(file=file, part=part, counts={}, values={name.removeprefix(TOLD): values}))
+            found.append(PartLines(file=file, part=part, values={name.removeprefix(TOLD): values}))
     return found
 
 

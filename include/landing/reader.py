@@ -19,7 +19,7 @@ from include.landing.formats import Format
 from include.landing.line_values import ReadingRules
 from include.landing.records import records, text_of_records
 
-LINES_AT_ONCE = 100_000  # with half as many, reading takes a third longer; with twice as many, 100 MB more
+LINES_AT_ONCE = 100_000  # half as many take longer, twice as many 100 MB more: see performance-tried.md
 
 
 def typed_lines(blocks: Iterable[Block], rules: ReadingRules) -> Iterator[pl.DataFrame]:

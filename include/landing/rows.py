@@ -6,10 +6,10 @@ import polars as pl
 
 from include.landing.formats import Header
 
-TEXTS = ["invoice_no", "stock_code", "description", "invoice_date", "customer_id", "country"]
-NUMBERS_AS_TEXT = ["quantity", "unit_price", "amount", "refunded"]
-OTHERS = ["currency", "only"]
-LANDED = [*TEXTS, *NUMBERS_AS_TEXT, *OTHERS]
+LANDED = [
+    *["invoice_no", "stock_code", "description", "invoice_date", "customer_id", "country"],
+    *["quantity", "unit_price", "amount", "refunded", "currency", "only"],
+]
 OF_THE_ORDER = ["invoice_date", "customer_id", "country", "currency", "only"]  # fill_down, but for refunds
 TOLD = "told "  # before the name of a telling column, which could be one of ours
 DATE_LIKE = r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"

@@ -132,7 +132,11 @@ def is_refused(file: InputFile, settings: Segmentation) -> bool:
 
 def is_other_table(file: InputFile) -> bool:
     """A few lines, of which none is the header of orders: a list of something else."""
-    return 0 < file.rows == file.all_rejects[NO_HEADER] < FEWEST_LINES
+    return has_no_header(file) and file.rows < FEWEST_LINES
+
+
+def has_no_header(file: InputFile) -> bool:
+    return 0 < file.rows == file.all_rejects[NO_HEADER]
 
 
 def is_known(name: str, file: InputFile, before: Mapping[str, InputFile]) -> bool:

@@ -35,11 +35,16 @@ def message(
 def shown(example: Example | None) -> str:
     if example is None:
         return ""
-    raw = "".join(letter if letter.isprintable() else " " for letter in example.raw.rstrip("\r\n"))
-    text = raw if len(raw) <= LONGEST else f"{raw[:LONGEST]}..."
+    text = in_one_line(example.raw.rstrip("\r\n"), LONGEST)
     place = f"{example.file} ({example.part})" if example.part else example.file
     how = f", read as {example.read_as}" if example.read_as else ""
     return f' For example {place} line {example.line:,}{how}: "{text}".'
+
+
+def in_one_line(text: str, longest: int) -> str:
+    """A landed text as a terminal and a log can show it."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return printable if len(printable) <= longest else f"{printable[:longest]}..."
 
 
 def cure(refusal: Refusal, example: Example | None) -> str:

@@ -75,6 +75,16 @@ def test_doubts_have_exit_code_1_and_the_configuration_to_paste(
     assert 'guest_ids: ["99999"]' in text
 
 
+def test_what_publish_would_refuse_has_the_pattern_to_paste(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(tmp_path, "us.csv", csv_bytes(*[line(invoice=f"CA-2024-{n}") for n in range(150)]))
+    code, text = checked(tmp_path, capsys)
+    assert code == 1
+    assert "publish would refuse it: 150 of 150 lines" in text
+    assert "`purchase_invoices: 'CA-[0-9]+-[0-9]+'`" in text
+
+
 def test_orders_in_several_files_are_a_doubt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shop(tmp_path)
     again = (folder / "2010-12-01.csv").read_bytes() + line(invoice="1").encode() + b"\n"
@@ -210,6 +220,15 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.Captu
         2,
         f"make check: DATA: {tmp_path}/absent is missing; give a folder of files with orders\n",
     )
+
+
+def test_a_folder_of_which_nothing_can_be_opened_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(tmp_path, "orders.xlsx", b"only its name counts")
+    code, text = checked(tmp_path, capsys)
+    assert code == 2
+    assert "orders.xlsx is no workbook" in text
 
 
 def test_nothing_to_read_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

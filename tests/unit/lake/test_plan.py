@@ -174,7 +174,7 @@ def test_a_file_that_is_being_written_waits(
     monkeypatch.setattr("include.landing.files.time.sleep", write_on)
     found = plan_ingest(lake, settings, landing_version=2, settle_seconds=3)
     assert names(found) == ["done.csv"]
-    assert found.not_counted == {
+    assert found.there.not_counted == {
         "new.csv": "is still being written",
         "known.csv": "is still being written; counted as it was before",
     }
@@ -215,7 +215,7 @@ def test_what_cannot_be_read_is_not_counted_and_named(lake: Lake, settings: Segm
     land(lake.landing, "d.zip", zipped({"d.csv": b"others", "readme.doc": b""}))
     found = plan(lake, settings)
     assert names(found) == ["a.csv", "d.zip"]
-    assert found.not_counted == {
+    assert found.there.not_counted == {
         "b.pdf": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
         "c.xlsx": "is no workbook, whatever its name says",
         "d.zip/readme.doc": "is not read; .csv, .tsv, .txt and .xlsx are read, also inside .gz and .zip",
@@ -234,10 +234,10 @@ def test_what_cannot_be_read_in_a_converted_file_is_named_in_each_run_without_op
     for opening in ("include.lake.plan.contents_of", "include.landing.copies.parts_of"):
         monkeypatch.setattr(opening, None)
     again = plan(lake, settings)
-    assert (names(again), list(again.not_counted)) == ([], ["d.zip/readme.doc"])
-    assert again.contents == found.contents
+    assert (names(again), list(again.there.not_counted)) == ([], ["d.zip/readme.doc"])
+    assert again.there.contents == found.there.contents
     record = again.manifest(BatchedFiles[IngestedFile](), EXECUTION).stages["ingest"]
-    assert record.files_not_counted == found.not_counted
+    assert record.files_not_counted == found.there.not_counted
 
 
 def test_a_landing_folder_of_which_nothing_can_be_opened_is_refused_with_what_it_has(
@@ -277,7 +277,7 @@ def test_the_same_content_in_another_wrapping_counts_once(lake: Lake, settings: 
     land(lake.landing, "orders.csv.zip", zipped({"x.csv": b"lines\nand more\n"}))
     found = plan(lake, settings)
     assert names(found) == []
-    assert found.not_counted == {
+    assert found.there.not_counted == {
         "orders.csv.gz": "has the same content as orders.csv",
         "orders.csv.zip": "has the same content as orders.csv",
     }
